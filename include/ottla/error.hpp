@@ -1,0 +1,100 @@
+// Errors: one enum with Kafka's and librdkafka's numbers, one category, flags that travel inside the code.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include <boost/system/error_code.hpp>
+#include <boost/system/result.hpp>
+#include <ottla/errc.hpp> // generated: enum class Errc
+
+namespace ottla {
+
+using error_code = boost::system::error_code;
+
+/// What the application may do about an error. At most one is set; none means: treat as fatal for this operation.
+enum class ErrorFlag : int {
+    none = 0,
+    retriable = 1 << 16,           ///< the same call may be made again
+    fatal = 2 << 16,               ///< this client is finished
+    txn_requires_abort = 4 << 16,  ///< abort the transaction, then begin anew
+};
+
+const boost::system::error_category& kafka_category() noexcept;
+
+/// Comparison with Errc ignores the flags: `ec == Errc::_timed_out`.
+error_code make_error_code(Errc code) noexcept;
+error_code make_error_code(Errc code, ErrorFlag flag) noexcept;
+
+/// The code without flags; Errc::_fail for a code of a foreign category.
+Errc to_errc(const error_code& ec) noexcept;
+ErrorFlag flag_of(const error_code& ec) noexcept;
+
+/// The symbol, e.g. `_TIMED_OUT` or `UNKNOWN_TOPIC_OR_PART`; `ERR_<n>` for a number nobody knows.
+std::string error_name(Errc code);
+/// One sentence for people.
+std::string error_text(Errc code);
+/// Whether a request that failed with this broker code may be sent again as it is (Kafka's protocol table).
+bool is_retriable(Errc code) noexcept;
+/// Whether the cause is stale metadata, to be refreshed before trying again.
+bool needs_metadata_refresh(Errc code) noexcept;
+
+/// A code with the text that names the thing: which broker, topic, field.
+struct Error {
+    error_code code;
+    std::string detail;
+
+    Error() = default;
+    Error(error_code ec, std::string text = {}) : code(ec), detail(std::move(text)) {}
+    Error(Errc errc, std::string text = {}) : code(make_error_code(errc)), detail(std::move(text)) {}
+
+    explicit operator bool() const { return code.failed(); }
+    Errc errc() const { return to_errc(code); }
+    /// `detail` if there is any, else the text of the code.
+    std::string message() const { return detail.empty() ? error_text(errc()) : detail; }
+};
+
+/// The public face of an error, as confluent_kafka has it.
+class KafkaError {
+public:
+    KafkaError() = default;
+    KafkaError(Error error) : error_(std::move(error)) {}
+    KafkaError(Errc code, std::string reason = {}) : error_(code, std::move(reason)) {}
+
+    Errc code() const { return error_.errc(); }
+    std::string name() const { return error_name(code()); }
+    std::string str() const { return error_.message(); }
+    bool fatal() const { return flag_of(error_.code) == ErrorFlag::fatal; }
+    bool retriable() const { return flag_of(error_.code) == ErrorFlag::retriable; }
+    bool txn_requires_abort() const { return flag_of(error_.code) == ErrorFlag::txn_requires_abort; }
+    const error_code& ec() const { return error_.code; }
+    explicit operator bool() const { return static_cast<bool>(error_); }
+    /// `KafkaError{[FATAL,]code=NAME,val=N,str="text"}`
+    std::string to_string() const;
+
+    friend bool operator==(const KafkaError& a, const KafkaError& b) { return a.code() == b.code(); }
+
+private:
+    Error error_;
+};
+
+/// Thrown by the blocking calls that have no `error_code&`.
+class KafkaException : public std::runtime_error {
+public:
+    explicit KafkaException(Error error);
+    const KafkaError& error() const { return error_; }
+
+private:
+    KafkaError error_;
+};
+
+template <class T>
+using Result = boost::system::result<T, Error>;
+
+[[noreturn]] BOOST_NORETURN void throw_exception_from_error(const Error& error, const boost::source_location&);
+
+} // namespace ottla
+
+template <>
+struct boost::system::is_error_code_enum<ottla::Errc> : std::true_type {};
