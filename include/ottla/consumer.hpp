@@ -1,0 +1,153 @@
+// The consumer: reads assigned partitions; records arrive as views into the received bytes.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <ottla/buffer.hpp>
+#include <ottla/config.hpp>
+#include <ottla/detail/initiate.hpp>
+#include <ottla/engine.hpp>
+#include <ottla/error.hpp>
+#include <ottla/record.hpp>
+#include <ottla/types.hpp>
+
+namespace ottla {
+
+namespace client {
+class ConsumerImpl;
+struct TopicName; // one per topic, shared by the messages of it
+}
+
+/// One message or event. Holds a reference to the bytes it was read from, so a few kept messages may keep a whole fetch
+/// response alive: `detach()` those.
+class Message {
+public:
+    /// No error: a proper message. Else an event (_partition_eof) or an error of that partition.
+    const Error& error() const { return error_; }
+    const std::string& topic() const { return *topic_; }
+    int32_t partition() const { return partition_; }
+    int64_t offset() const { return offset_; }
+    int32_t leader_epoch() const { return record_.leader_epoch(); }
+    int64_t timestamp_ms() const { return record_.timestamp_ms(); }
+    TimestampType timestamp_type() const { return record_.timestamp_type(); }
+    Bytes key() const { return record_.key(); }
+    Bytes value() const { return record_.value(); }
+    const RecordView& record() const { return record_; } ///< headers are read through it
+    /// Copies the bytes of this message alone and lets the shared ones go.
+    void detach();
+
+private:
+    friend class client::ConsumerImpl;
+    Error error_;
+    std::shared_ptr<const std::string> topic_;
+    int32_t partition_ = -1;
+    int64_t offset_ = offset_invalid;
+    RecordView record_;
+    Buffer bytes_;
+};
+
+/// The records of one partition out of one fetch response, decompressed: views that live as long as this object.
+class RecordBatch {
+public:
+    const std::string& topic() const { return *topic_; }
+    int32_t partition() const { return partition_; }
+    const RecordView* begin() const { return records_.data(); }
+    const RecordView* end() const { return records_.data() + records_.size(); }
+    size_t size() const { return records_.size(); }
+
+private:
+    friend class client::ConsumerImpl;
+    std::shared_ptr<const std::string> topic_;
+    int32_t partition_ = -1;
+    std::vector<RecordView> records_;
+    std::vector<Buffer> bytes_;
+};
+
+/// What poll_records returns: batches of any number of partitions, and events.
+class Records {
+public:
+    const std::vector<RecordBatch>& batches() const { return batches_; }
+    size_t count() const { return count_; }
+    bool empty() const { return count_ == 0 && events_.empty(); }
+    /// End-of-partition events and partition errors that came up.
+    const std::vector<Message>& events() const { return events_; }
+
+private:
+    friend class client::ConsumerImpl;
+    std::vector<RecordBatch> batches_;
+    std::vector<Message> events_;
+    size_t count_ = 0;
+};
+
+struct ConsumerOptions {
+    /// Informational errors: the client recovers by itself. Called from poll calls.
+    std::function<void(const KafkaError&)> on_error{};
+    /// Log lines (syslog level, facility, text) from any thread; default: warnings and worse to stderr.
+    std::function<void(int level, std::string_view facility, std::string_view text)> on_log{};
+};
+
+struct Watermarks {
+    int64_t low = offset_invalid;
+    int64_t high = offset_invalid;
+};
+
+/// Use from one thread at a time. Making one never waits for the network.
+class Consumer {
+public:
+    explicit Consumer(const Config& config, ConsumerOptions options = {});
+    Consumer(const Config& config, Engine engine, ConsumerOptions options = {});
+    Consumer(Consumer&&) noexcept;
+    Consumer& operator=(Consumer&&) noexcept;
+    ~Consumer();
+
+    /// Replaces the assignment. Offsets are where to start: absolute, or offset_beginning, offset_end, offset_tail(n);
+    /// offset_invalid and offset_stored: by `auto.offset.reset`.
+    void assign(const std::vector<TopicPartitionOffset>& partitions);
+    void unassign();
+    std::vector<TopicPartition> assignment() const;
+    /// Assigned partitions only (_state). Messages fetched before are never returned after it.
+    void seek(const TopicPartitionOffset& to);
+    /// Nothing of a paused partition is returned after pause; what was fetched is kept.
+    void pause(const std::vector<TopicPartition>& partitions);
+    void resume(const std::vector<TopicPartition>& partitions);
+    /// Last handed-out offset + 1; offset_invalid when none yet.
+    std::vector<TopicPartitionOffset> position(const std::vector<TopicPartition>& partitions) const;
+
+    /// One message or event; nullopt at the time limit (negative: no limit). Serves callbacks.
+    std::optional<Message> poll(std::chrono::milliseconds timeout);
+    /// Up to `count` (at most 1,000,000); waits until that many or the time limit.
+    std::vector<Message> consume(size_t count, std::chrono::milliseconds timeout);
+    /// Whatever has arrived, as views; waits only while nothing is there. Nothing is allocated or locked per message.
+    /// Pass the same object again to reuse its memory; its old views end.
+    Records poll_records(std::chrono::milliseconds timeout);
+    void poll_records(Records& into, std::chrono::milliseconds timeout);
+    /// As poll_records, completing with `void(error_code, Records)`; errors: _destroy when the consumer is closed.
+    template <class Token>
+    auto async_poll_records(Token&& token) {
+        return detail::initiate<void(error_code, Records)>(
+            std::forward<Token>(token), [impl = impl_](Handler<Records> handler) { start_poll(impl, std::move(handler)); });
+    }
+
+    /// Asks the leader for the lowest and the next offset. Throws KafkaException (_timed_out, _unknown_partition...).
+    Watermarks query_watermarks(const TopicPartition& partition, std::chrono::milliseconds timeout);
+    /// The last ones seen in fetch responses; offset_invalid when unknown.
+    Watermarks cached_watermarks(const TopicPartition& partition) const;
+    /// For each partition the first offset whose timestamp is >= the given one (ms, in `offset`); offset_end when none.
+    std::vector<TopicPartitionOffset>
+    offsets_for_times(const std::vector<TopicPartitionOffset>& times, std::chrono::milliseconds timeout);
+
+    /// Ends fetching and connections; afterwards every call fails with _state. A second close is a no-op.
+    void close();
+
+private:
+    static void start_poll(const std::shared_ptr<client::ConsumerImpl>& impl, Handler<Records> handler);
+
+    std::shared_ptr<client::ConsumerImpl> impl_;
+};
+
+} // namespace ottla

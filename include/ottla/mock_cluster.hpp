@@ -1,0 +1,85 @@
+// The embedded cluster: Kafka brokers in this process, on loopback ports, for tests, examples and first steps. Any Kafka
+// client can talk to it. What it stores lives in memory only.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <ottla/error.hpp>
+#include <ottla/types.hpp>
+
+namespace ottla {
+
+namespace mock {
+class Server;
+}
+
+struct MockClusterOptions {
+    int brokers = 1;
+    /// Ports are base_port, base_port + 1, ...; 0: whatever is free.
+    uint16_t base_port = 0;
+    /// What brokers announce and bind to.
+    std::string host = "127.0.0.1";
+    bool auto_create_topics = true;
+    int default_partitions = 4; ///< of topics made by a produce or metadata request, or with -1
+    int16_t default_replication_factor = 1;
+    /// Oldest data of a partition is dropped beyond this many bytes; 0: never.
+    size_t retention_bytes_per_partition = 0;
+    uint64_t seed = 1; ///< of ids and leader choice
+};
+
+/// Brokers run on a thread of their own from construction to destruction. All calls are thread-safe.
+class MockCluster {
+public:
+    explicit MockCluster(MockClusterOptions options = {});
+    MockCluster(MockCluster&&) noexcept;
+    MockCluster& operator=(MockCluster&&) noexcept;
+    ~MockCluster();
+
+    /// "host:port,host:port,..."
+    std::string bootstrap_servers() const;
+    uint16_t port(int32_t broker) const;
+    /// Ids are 1..brokers.
+    std::vector<int32_t> brokers() const;
+
+    /// Errors: topic_already_exists, invalid_partitions.
+    error_code create_topic(const std::string& topic, int partitions, int16_t replication_factor = 1);
+    /// Low and next offset of a partition; nullopt when there is none.
+    std::optional<std::pair<int64_t, int64_t>> offsets(const std::string& topic, int32_t partition) const;
+    std::optional<int32_t> leader(const std::string& topic, int32_t partition) const;
+
+    // --- faults: `api_key` is Kafka's number (0 Produce, 1 Fetch, 3 Metadata, ...), broker -1 means every broker
+    /// The next `count` requests of this kind get `error` instead of being done.
+    void fail_next(int16_t api_key, int count, Errc error, int32_t broker = -1);
+    /// The next `count` requests of this kind are done, but the connection closes instead of an answer.
+    void drop_reply_next(int16_t api_key, int count, int32_t broker = -1);
+    /// The next `count` requests of this kind close the connection and are not done.
+    void drop_request_next(int16_t api_key, int count, int32_t broker = -1);
+    /// Answers of this kind wait so long, until set to zero again.
+    void delay(int16_t api_key, std::chrono::milliseconds wait, int32_t broker = -1);
+    /// Answers of every kind tell the client it is throttled so long (KIP-219).
+    void throttle(std::chrono::milliseconds time, int32_t broker = -1);
+    /// Limits the versions that ApiVersions announces and the broker accepts; max < 0: the API is gone.
+    void limit_versions(int16_t api_key, int16_t min, int16_t max);
+    /// Makes `broker` leader of the partition, under the next leader epoch.
+    error_code move_leader(const std::string& topic, int32_t partition, int32_t broker);
+    /// Closes the broker's connections and stops listening; start() listens again on the same port, data kept.
+    void stop(int32_t broker);
+    void start(int32_t broker);
+    /// Closes the broker's connections at once.
+    void drop_connections(int32_t broker);
+
+    /// How many requests of this kind came in.
+    uint64_t request_count(int16_t api_key, int32_t broker = -1) const;
+    /// How many connections were accepted.
+    uint64_t connection_count(int32_t broker = -1) const;
+
+private:
+    std::unique_ptr<mock::Server> server_;
+};
+
+} // namespace ottla

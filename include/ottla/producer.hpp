@@ -1,0 +1,146 @@
+// The producer: takes records, batches them by partition, sends them to the leaders, reports what became of each.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include <ottla/config.hpp>
+#include <ottla/detail/initiate.hpp>
+#include <ottla/engine.hpp>
+#include <ottla/error.hpp>
+#include <ottla/record.hpp>
+#include <ottla/types.hpp>
+
+namespace ottla {
+
+namespace client {
+class ProducerImpl;
+}
+
+/// What to send. All views: they need to live for the call only, the record is encoded in it.
+struct ProducerRecord {
+    std::string_view topic;
+    Bytes value{};
+    Bytes key{};
+    int32_t partition = partition_any; ///< partition_any: the partitioner decides
+    int64_t timestamp_ms = 0;          ///< 0: now
+    std::span<const Header> headers{};
+};
+
+/// Whether the broker stored a message, as far as the producer knows.
+enum class MessageStatus : uint8_t { not_persisted = 0, possibly_persisted = 1, persisted = 2 };
+
+/// What became of one message. A view, valid during the callback; key, value and headers are decoded on demand.
+class Delivery {
+public:
+    error_code error() const { return error_; } ///< success: stored as acks demands
+    std::string_view topic() const { return topic_; }
+    int32_t partition() const { return partition_; }
+    int64_t offset() const { return offset_; } ///< offset_invalid: not known
+    int64_t timestamp_ms() const;
+    MessageStatus status() const { return status_; }
+    Bytes key() const;
+    Bytes value() const;
+    /// The record as it was encoded; headers are read through it.
+    RecordView record() const;
+    /// From produce() to the acknowledgement; an upper bound, off by at most linger.
+    std::chrono::microseconds latency() const { return latency_; }
+    void* opaque() const { return opaque_; } ///< as given to produce()
+
+private:
+    friend class client::ProducerImpl;
+    error_code error_;
+    std::string_view topic_;
+    int32_t partition_ = -1;
+    int64_t offset_ = offset_invalid;
+    int64_t log_append_time_ms_ = -1;
+    int64_t base_timestamp_ms_ = 0;
+    MessageStatus status_ = MessageStatus::not_persisted;
+    std::chrono::microseconds latency_{};
+    void* opaque_ = nullptr;
+    const uint8_t* encoded_ = nullptr; ///< the v2 record, length prefix included
+};
+
+/// A report that outlives the callback: for futures and coroutines.
+struct DeliveryReport {
+    int32_t partition = -1;
+    int64_t offset = offset_invalid;
+    int64_t timestamp_ms = -1;
+    MessageStatus status = MessageStatus::not_persisted;
+    std::chrono::microseconds latency{};
+};
+
+using DeliveryHandler = std::function<void(const Delivery&)>;
+
+struct ProducerOptions {
+    /// Called from poll(), flush() and close() for every message that had no handler of its own. One callback a message.
+    DeliveryHandler on_delivery{};
+    /// The same, a whole batch at once; wins over `on_delivery`.
+    std::function<void(std::span<const Delivery>)> on_batch_delivery{};
+    /// Informational errors: the client recovers by itself. Called from poll() and flush().
+    std::function<void(const KafkaError&)> on_error{};
+    /// Log lines (syslog level, facility, text) from any thread; default: warnings and worse to stderr.
+    std::function<void(int level, std::string_view facility, std::string_view text)> on_log{};
+};
+
+/// Thread-safe. Making one never waits for the network. A wrong property throws KafkaException(_INVALID_ARG).
+class Producer {
+public:
+    explicit Producer(const Config& config, ProducerOptions options = {});
+    Producer(const Config& config, Engine engine, ProducerOptions options = {});
+    Producer(Producer&&) noexcept;
+    Producer& operator=(Producer&&) noexcept;
+    /// Purges what is unsent (with a warning on the log) and never blocks when embedded. Call flush or close before.
+    ~Producer();
+
+    /// Accepts a record into the local queue and returns at once.
+    /// Errors: _queue_full (poll, then try again), msg_size_too_large, _unknown_partition, _unknown_topic, _state, _fatal.
+    /// `opaque` comes back in the delivery report. The overloads without error_code throw KafkaException.
+    void produce(const ProducerRecord& record, void* opaque = nullptr);
+    void produce(const ProducerRecord& record, void* opaque, error_code& ec) noexcept;
+    /// With a handler for this message alone, called from poll(), flush() or close(). Costs one allocation.
+    void produce(const ProducerRecord& record, DeliveryHandler handler);
+    void produce(const ProducerRecord& record, DeliveryHandler handler, error_code& ec);
+
+    /// Sends and completes with the report: `void(error_code, DeliveryReport)`. The record is encoded in this call, before
+    /// the operation is initiated, so views may end with it. When the queue is full the record is copied and waits, first
+    /// in first out. Terminal cancellation stops the waiting; it does not recall what was sent.
+    template <class Token>
+    auto async_send(const ProducerRecord& record, Token&& token) {
+        return detail::initiate<void(error_code, DeliveryReport)>(
+            std::forward<Token>(token),
+            [prepared = prepare_send(record)](Handler<DeliveryReport> handler) mutable {
+                start_send(std::move(prepared), std::move(handler));
+            });
+    }
+
+    /// Serves delivery reports and events; waits up to `timeout` for the first (negative: no limit). Returns how many
+    /// reports were served.
+    size_t poll(std::chrono::milliseconds timeout);
+    /// Sends at once (linger ignored), serves reports until nothing is queued or in flight. Returns how many messages
+    /// remain at the time limit; 0: all reported. Negative: no limit.
+    size_t flush(std::chrono::milliseconds timeout);
+    /// Completes when all that was accepted before the call is acknowledged or has failed: `void(error_code)`.
+    template <class Token>
+    auto async_flush(Token&& token) {
+        return detail::initiate<void(error_code)>(
+            std::forward<Token>(token), [impl = impl_](PlainHandler handler) { start_flush(impl, std::move(handler)); });
+    }
+    /// Messages accepted and not yet reported.
+    size_t outstanding() const;
+    /// flush(timeout), then ends; what remains is reported as failed. Further calls fail with _state.
+    void close(std::chrono::milliseconds timeout = std::chrono::milliseconds(-1));
+
+private:
+    struct PreparedSend;
+    std::shared_ptr<PreparedSend> prepare_send(const ProducerRecord& record);
+    static void start_send(std::shared_ptr<PreparedSend> prepared, Handler<DeliveryReport> handler);
+    static void start_flush(const std::shared_ptr<client::ProducerImpl>& impl, PlainHandler handler);
+
+    std::shared_ptr<client::ProducerImpl> impl_;
+};
+
+} // namespace ottla

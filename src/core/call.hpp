@@ -1,0 +1,154 @@
+// How a core asks a broker something: a route, a request, options, and a reply that arrives once. The router
+// (cluster/router.hpp) implements Caller; cores and tests see only this file.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include <ottla/error.hpp>
+#include <ottla/msg/api_key.hpp>
+#include <ottla/types.hpp>
+
+#include "base/move_only_function.hpp"
+#include "wire/frame.hpp"
+
+namespace ottla::core {
+
+// Where a request goes. The router finds the broker and, where the options allow, tries again on a stale answer.
+struct AnyBroker {};
+struct Node {
+    int32_t id;
+};
+struct Leader {
+    std::string topic;
+    int32_t partition;
+};
+enum class CoordinatorType : int8_t { group = 0, transaction = 1, share = 2 };
+struct Coordinator {
+    CoordinatorType type;
+    std::string key;
+};
+struct Controller {};
+using Route = std::variant<AnyBroker, Node, Leader, Coordinator, Controller>;
+
+/// A broker answers a connection strictly in order, so requests that may wait long have connections of their own.
+enum class Lane : uint8_t { general, produce, fetch, group };
+
+/// Failure of a call. `maybe_sent`: the broker may have seen (and done) it.
+struct CallError : Error {
+    bool maybe_sent = false;
+
+    CallError() = default;
+    CallError(Error error, bool sent = false) : Error(std::move(error)), maybe_sent(sent) {}
+};
+
+template <class Response>
+struct Answer {
+    Response response;
+    int16_t version = 0; ///< of the request that was answered
+    int32_t node = -1;   ///< who answered
+};
+
+template <class Response>
+using CallResult = boost::system::result<Answer<Response>, CallError>;
+template <class Response>
+using Reply = MoveOnlyFunction<void(CallResult<Response>, TimePoint now)>;
+
+/// Pending replies end with their scope: destroyed or reset, they are dropped, so no stale reply finds a dead machine.
+class CallScope {
+public:
+    std::weak_ptr<const char> token() const { return token_; }
+    void reset() { token_ = std::make_shared<const char>(); }
+
+private:
+    std::shared_ptr<const char> token_ = std::make_shared<const char>();
+};
+
+struct CallOptions {
+    Duration timeout = std::chrono::seconds(60); ///< over all tries
+    Lane lane = Lane::general;
+    uint32_t client = 0;           ///< owner of the lane; lanes other than `general` are private to one client
+    bool retry = true;             ///< try again after a lost connection or a retriable routing error
+    int16_t max_version = 32767;   ///< a lower limit than the specs' own
+    int16_t min_version = 0;
+    bool expects_response = true;  ///< false: Produce with acks=0; the reply then comes at the socket write
+    Duration request_timeout = Duration::zero(); ///< of one try; zero: the client's `socket.timeout.ms`
+};
+
+/// A call without its types: what the router queues, sends and retries.
+struct PendingCall {
+    struct RawAnswer {
+        Buffer frame; ///< after the size prefix; empty when no response is expected
+        int16_t version;
+        int32_t node;
+    };
+    enum class Judged { done, retry_route }; ///< retry_route: a routing error; refresh what was stale and try again
+    using RawResult = boost::system::result<RawAnswer, CallError>;
+
+    Route route;
+    CallOptions options;
+    msg::ApiKey api_key;
+    int16_t min_version;
+    int16_t max_version;
+    MoveOnlyFunction<Result<wire::Pieces>(int16_t version, int32_t correlation_id, std::string_view client_id)> encode;
+    /// Takes the result; may answer retry_route only while `may_retry`.
+    MoveOnlyFunction<Judged(RawResult, TimePoint now, bool may_retry)> deliver;
+    std::weak_ptr<const char> scope;
+};
+
+/// The only way from a core to a broker. Implemented by the router; in unit tests by a fake.
+class Caller {
+public:
+    virtual ~Caller() = default;
+    virtual void submit(PendingCall call) = 0;
+};
+
+/// Sends `request` along `route`. `reply` is called exactly once, later, on the owning thread, unless `scope` has ended.
+/// `routing_error`, when given, picks the error of a response that may mean "wrong broker" or "not yet": the router then
+/// retries those that are retriable, within the time limit.
+template <class Request>
+void call(
+    Caller& caller,
+    Route route,
+    Request request,
+    CallOptions options,
+    const CallScope& scope,
+    Reply<typename Request::Response> reply,
+    Errc (*routing_error)(const typename Request::Response&) = nullptr) {
+    using Response = typename Request::Response;
+    PendingCall pending{
+        .route = std::move(route),
+        .options = options,
+        .api_key = Request::api_key,
+        .min_version = std::max(Request::min_version, options.min_version),
+        .max_version = std::min(Request::max_version, options.max_version),
+        .encode = [request = std::make_unique<Request>(std::move(request))](
+                      int16_t version, int32_t correlation_id, std::string_view client_id) {
+            return wire::encode_request(*request, version, correlation_id, client_id);
+        },
+        .deliver = [reply = std::move(reply), routing_error](
+                       PendingCall::RawResult raw, TimePoint now, bool may_retry) mutable {
+            if (!raw) {
+                reply(std::move(raw).error(), now);
+                return PendingCall::Judged::done;
+            }
+            Answer<Response> answer{.response = {}, .version = raw->version, .node = raw->node};
+            if (!raw->frame.empty()) {
+                if (Error error = wire::decode_response(answer.response, raw->version, raw->frame)) {
+                    reply(CallError(std::move(error), true), now);
+                    return PendingCall::Judged::done;
+                }
+                if (may_retry && routing_error && is_retriable(routing_error(answer.response)))
+                    return PendingCall::Judged::retry_route;
+            }
+            reply(std::move(answer), now);
+            return PendingCall::Judged::done;
+        },
+        .scope = scope.token(),
+    };
+    caller.submit(std::move(pending));
+}
+
+} // namespace ottla::core

@@ -1,0 +1,122 @@
+// What is known of the cluster: brokers, controller, topics, leaders. Asks for topics that someone wants, refreshes what
+// grows old or proves wrong (KIP-516 topic ids, leader epochs). Does not decide where a request goes: that is the router.
+#pragma once
+
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <ottla/error.hpp>
+#include <ottla/msg/metadata.hpp>
+#include <ottla/types.hpp>
+
+#include "base/backoff.hpp"
+#include "base/move_only_function.hpp"
+#include "core/call.hpp"
+#include "core/core.hpp"
+
+namespace ottla::core {
+
+struct BrokerInfo {
+    int32_t id = -1;
+    std::string host;
+    uint16_t port = 0;
+    std::string rack;
+    bool operator==(const BrokerInfo&) const = default;
+};
+
+struct PartitionInfo {
+    int32_t leader = -1;       ///< -1: none now
+    int32_t leader_epoch = -1; ///< -1: not told
+    Errc error = Errc::no_error;
+    std::vector<int32_t> replicas;
+    std::vector<int32_t> isr;
+};
+
+struct TopicInfo {
+    std::string name;
+    Uuid id; ///< zero: the broker is too old to tell
+    Errc error = Errc::no_error;
+    bool internal = false;
+    std::vector<PartitionInfo> partitions; ///< by partition id
+};
+
+struct MetadataConfig {
+    Duration max_age = std::chrono::minutes(15);             ///< metadata.max.age.ms
+    Duration refresh_interval = std::chrono::minutes(5);     ///< topic.metadata.refresh.interval.ms; zero: off
+    BackoffRange retry{};                                    ///< retry.backoff.ms, retry.backoff.max.ms
+    Duration propagation_max = std::chrono::seconds(30);     ///< topic.metadata.propagation.max.ms
+    bool allow_auto_create = true;                           ///< allow.auto.create.topics
+    Duration request_timeout = std::chrono::seconds(60);
+};
+
+class Metadata final : public Core {
+public:
+    Metadata(Caller& caller, MetadataConfig config, uint64_t seed);
+
+    // --- what is known
+    const std::map<int32_t, BrokerInfo>& brokers() const { return brokers_; }
+    int32_t controller_id() const { return controller_; }
+    const std::string& cluster_id() const { return cluster_id_; }
+    /// Null while no answer about `topic` has come.
+    const TopicInfo* find(const std::string& topic) const;
+    /// Null likewise, or when there is no such partition.
+    const PartitionInfo* find(const std::string& topic, int32_t partition) const;
+    /// Name of a topic id; empty if not known.
+    std::string topic_of(const Uuid& id) const;
+    /// Counts every change of what is known.
+    uint64_t version() const { return version_; }
+
+    // --- what is wanted
+    /// Keeps `topic` known from now on; counted: as many `drop`s undo it.
+    void want(const std::string& topic);
+    void drop(const std::string& topic);
+    /// Asks again soon (backing off between asks): something known proved stale. `why` goes to the log.
+    void refresh(std::string why);
+    /// A response named a newer leader (KIP-951).
+    void hint_leader(const std::string& topic, int32_t partition, int32_t leader, int32_t leader_epoch);
+    void hint_broker(BrokerInfo broker);
+
+    /// Runs `f` on the owning thread after each answer that changed something; until the scope ends.
+    void on_change(const CallScope& scope, MoveOnlyFunction<void(TimePoint)> f);
+
+    TimePoint poll(TimePoint now) override;
+
+private:
+    struct Want {
+        int count = 0;
+        TimePoint since{};         ///< of the first ask
+        bool asked_since_wanted = false;
+    };
+    struct Listener {
+        std::weak_ptr<const char> scope;
+        MoveOnlyFunction<void(TimePoint)> f;
+    };
+
+    void ask(TimePoint now);
+    void adopt(const msg::metadata_response::MetadataResponse& response, TimePoint now);
+    bool all_answered() const;
+
+    Caller& caller_;
+    MetadataConfig config_;
+    Rng rng_;
+    CallScope scope_;
+
+    std::map<int32_t, BrokerInfo> brokers_;
+    int32_t controller_ = -1;
+    std::string cluster_id_;
+    std::unordered_map<std::string, TopicInfo> topics_;
+    std::unordered_map<Uuid, std::string> names_;
+    std::unordered_map<std::string, Want> wants_;
+    std::vector<Listener> listeners_;
+    uint64_t version_ = 0;
+
+    bool in_flight_ = false;
+    bool refresh_asked_ = true; ///< the first answer is always wanted
+    int tries_ = 0;
+    TimePoint not_before_{};
+    TimePoint last_answer_{};
+};
+
+} // namespace ottla::core
