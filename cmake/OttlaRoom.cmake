@@ -1,6 +1,7 @@
 # ottla_flags(target): warnings and sanitizers of every target of ours.
 function(ottla_flags target)
     target_compile_features(${target} PUBLIC cxx_std_20)
+    target_compile_definitions(${target} PRIVATE OTTLA_VERSION="${PROJECT_VERSION}")
     target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
     if(OTTLA_SANITIZE)
         target_compile_options(${target} PRIVATE -fsanitize=${OTTLA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)

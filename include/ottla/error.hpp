@@ -9,6 +9,9 @@
 #include <boost/system/result.hpp>
 #include <ottla/errc.hpp> // generated: enum class Errc
 
+template <>
+struct boost::system::is_error_code_enum<ottla::Errc> : std::true_type {};
+
 namespace ottla {
 
 using error_code = boost::system::error_code;
@@ -95,6 +98,3 @@ using Result = boost::system::result<T, Error>;
 [[noreturn]] BOOST_NORETURN void throw_exception_from_error(const Error& error, const boost::source_location&);
 
 } // namespace ottla
-
-template <>
-struct boost::system::is_error_code_enum<ottla::Errc> : std::true_type {};

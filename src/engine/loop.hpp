@@ -68,4 +68,8 @@ public:
 /// For blocking calls: _state when they would block their own event loop, _destroy when the loop is gone.
 Error check_may_block(const Loop& loop);
 
+/// Hands a client's last act, and all that `task` owns, to the loop. With a thread of its own it has run when this returns
+/// (unless called on that very thread); embedded it runs in a later turn and keeps the loop alive until then.
+void finish_on(std::shared_ptr<Loop> loop, Task task);
+
 } // namespace ottla::engine

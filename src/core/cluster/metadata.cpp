@@ -1,0 +1,212 @@
+#include "core/cluster/metadata.hpp"
+
+#include <algorithm>
+
+namespace ottla::core {
+namespace {
+
+// Errors of a topic or partition that pass by themselves: worth asking again soon.
+bool is_passing(Errc error) {
+    switch (error) {
+    case Errc::leader_not_available:
+    case Errc::unknown_topic_or_part:
+    case Errc::unknown_topic_id:
+    case Errc::replica_not_available:
+    case Errc::not_leader_for_partition:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool is_settled(const TopicInfo& topic) {
+    if (topic.error != Errc::no_error)
+        return !is_passing(topic.error);
+    return std::all_of(topic.partitions.begin(), topic.partitions.end(), [](const PartitionInfo& p) { return p.leader >= 0; });
+}
+
+} // namespace
+
+Metadata::Metadata(Caller& caller, MetadataConfig config, uint64_t seed)
+    : caller_(caller), config_(config), rng_(seed) {}
+
+const TopicInfo* Metadata::find(const std::string& topic) const {
+    const auto it = topics_.find(topic);
+    return it == topics_.end() ? nullptr : &it->second;
+}
+
+const PartitionInfo* Metadata::find(const std::string& topic, int32_t partition) const {
+    const TopicInfo* info = find(topic);
+    if (!info || partition < 0 || static_cast<size_t>(partition) >= info->partitions.size())
+        return nullptr;
+    return &info->partitions[static_cast<size_t>(partition)];
+}
+
+std::string Metadata::topic_of(const Uuid& id) const {
+    const auto it = names_.find(id);
+    return it == names_.end() ? std::string() : it->second;
+}
+
+void Metadata::want(const std::string& topic) {
+    Want& want = wants_[topic];
+    if (want.count++ == 0 && !find(topic)) {
+        refresh_asked_ = true;
+        not_before_ = {}; // a new topic need not wait for the backoff of others
+        wake();
+    }
+}
+
+void Metadata::drop(const std::string& topic) {
+    const auto it = wants_.find(topic);
+    if (it == wants_.end() || --it->second.count > 0)
+        return;
+    wants_.erase(it);
+    if (const TopicInfo* info = find(topic)) {
+        names_.erase(info->id);
+        topics_.erase(topic);
+    }
+}
+
+void Metadata::refresh(std::string) {
+    refresh_asked_ = true;
+    wake();
+}
+
+void Metadata::hint_leader(const std::string& topic, int32_t partition, int32_t leader, int32_t leader_epoch) {
+    const auto it = topics_.find(topic);
+    if (it == topics_.end() || leader < 0 || partition < 0 ||
+        static_cast<size_t>(partition) >= it->second.partitions.size() || !brokers_.contains(leader))
+        return;
+    PartitionInfo& info = it->second.partitions[static_cast<size_t>(partition)];
+    if (leader_epoch <= info.leader_epoch)
+        return;
+    info.leader = leader;
+    info.leader_epoch = leader_epoch;
+    ++version_;
+}
+
+void Metadata::hint_broker(BrokerInfo broker) {
+    if (broker.id >= 0 && !broker.host.empty())
+        brokers_.insert_or_assign(broker.id, std::move(broker));
+}
+
+void Metadata::on_change(const CallScope& scope, MoveOnlyFunction<void(TimePoint)> f) {
+    listeners_.push_back({scope.token(), std::move(f)});
+}
+
+bool Metadata::all_answered() const {
+    return std::all_of(wants_.begin(), wants_.end(), [this](const auto& want) {
+        const TopicInfo* info = find(want.first);
+        return info && is_settled(*info);
+    });
+}
+
+TimePoint Metadata::poll(TimePoint now) {
+    if (in_flight_)
+        return never;
+    if (!refresh_asked_) {
+        const Duration age =
+            config_.refresh_interval > Duration::zero() ? std::min(config_.refresh_interval, config_.max_age) : config_.max_age;
+        const TimePoint due = last_answer_ + age;
+        if (now < due)
+            return due;
+    }
+    if (now < not_before_)
+        return not_before_;
+    ask(now);
+    return never;
+}
+
+void Metadata::ask(TimePoint now) {
+    in_flight_ = true;
+    refresh_asked_ = false;
+    msg::MetadataRequest request;
+    auto& topics = request.topics.emplace();
+    for (auto& [name, want] : wants_) {
+        auto& topic = topics.emplace_back();
+        topic.name = name;
+        if (!want.asked_since_wanted) {
+            want.asked_since_wanted = true;
+            want.since = now;
+        }
+    }
+    request.allow_auto_topic_creation = config_.allow_auto_create;
+    CallOptions options;
+    options.timeout = config_.request_timeout;
+    // The flag that stops a broker from creating topics exists since version 4; older brokers create as they please.
+    call<msg::MetadataRequest>(
+        caller_, AnyBroker{}, std::move(request), options, scope_, [this](CallResult<msg::MetadataResponse> result, TimePoint when) {
+            in_flight_ = false;
+            last_answer_ = when;
+            if (result) {
+                adopt(result->response, when);
+                if (all_answered() && !refresh_asked_)
+                    tries_ = 0;
+                else
+                    refresh_asked_ = true;
+            } else {
+                refresh_asked_ = true;
+            }
+            // Whatever asks for the next refresh, it backs off from this answer.
+            not_before_ = when + backoff(config_.retry, refresh_asked_ ? tries_++ : 0, rng_);
+            wake();
+        });
+}
+
+void Metadata::adopt(const msg::MetadataResponse& response, TimePoint now) {
+    std::map<int32_t, BrokerInfo> brokers;
+    for (const auto& broker : response.brokers)
+        if (broker.node_id >= 0 && broker.port > 0 && broker.port <= 65535)
+            brokers[broker.node_id] = {
+                broker.node_id, broker.host, static_cast<uint16_t>(broker.port), broker.rack.value_or("")};
+    if (!brokers.empty())
+        brokers_ = std::move(brokers);
+    if (response.controller_id >= 0)
+        controller_ = response.controller_id;
+    if (response.cluster_id)
+        cluster_id_ = *response.cluster_id;
+
+    for (const auto& topic : response.topics) {
+        if (!topic.name || !wants_.contains(*topic.name))
+            continue;
+        TopicInfo fresh{.name = *topic.name, .id = topic.topic_id, .error = static_cast<Errc>(topic.error_code), .internal = topic.is_internal, .partitions = {}};
+        const auto known = topics_.find(fresh.name);
+        for (const auto& partition : topic.partitions) {
+            const auto index = static_cast<size_t>(partition.partition_index);
+            if (partition.partition_index < 0 || index >= topic.partitions.size())
+                continue; // ids of a topic are 0..n-1; anything else is not Kafka's
+            if (fresh.partitions.size() <= index)
+                fresh.partitions.resize(topic.partitions.size());
+            PartitionInfo& info = fresh.partitions[index];
+            info = {
+                .leader = partition.leader_id,
+                .leader_epoch = partition.leader_epoch,
+                .error = static_cast<Errc>(partition.error_code),
+                .replicas = partition.replica_nodes,
+                .isr = partition.isr_nodes,
+            };
+            // A broker that lags behind must not take back what a fresher one has told.
+            if (known != topics_.end() && known->second.id == fresh.id && index < known->second.partitions.size()) {
+                const PartitionInfo& old = known->second.partitions[index];
+                if (info.leader_epoch >= 0 && info.leader_epoch < old.leader_epoch)
+                    info = old;
+            }
+        }
+        if (known != topics_.end()) {
+            // A topic that seems to vanish keeps what is known of its partitions until the answer is final.
+            if (fresh.partitions.empty() && is_passing(fresh.error) && !known->second.partitions.empty() &&
+                fresh.error == Errc::leader_not_available)
+                continue;
+            names_.erase(known->second.id);
+        }
+        if (!fresh.id.is_zero())
+            names_[fresh.id] = fresh.name;
+        topics_.insert_or_assign(fresh.name, std::move(fresh));
+    }
+    ++version_;
+    std::erase_if(listeners_, [](const Listener& l) { return l.scope.expired(); });
+    for (size_t i = 0; i < listeners_.size(); ++i) // by index: a listener may add another
+        listeners_[i].f(now);
+}
+
+} // namespace ottla::core

@@ -1,0 +1,111 @@
+// Where reading starts: logical offsets and the reset policy, resolved by ListOffsets.
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "core/fetch/fetcher.hpp"
+#include "core/fetch/list_offsets.hpp"
+
+namespace ottla::core {
+
+void Fetcher::start_at(Partition& partition, int64_t offset) {
+    partition.offset = offset;
+    if (offset >= 0) {
+        partition.state = State::reading;
+    } else if (offset == offset_beginning || offset == offset_end || offset <= offset_tail(0)) {
+        partition.from_tail = offset <= offset_tail(0);
+        partition.state = State::need_offset;
+    } else {
+        reset_position(partition, "there is no stored offset");
+    }
+}
+
+void Fetcher::reset_position(Partition& partition, const std::string& why) {
+    using config::OffsetReset;
+    if (config_.auto_offset_reset == OffsetReset::error) {
+        partition.state = State::stopped;
+        tell(partition, Error(Errc::_auto_offset_reset, why));
+        return;
+    }
+    partition.offset = config_.auto_offset_reset == OffsetReset::earliest ? offset_beginning : offset_end;
+    partition.state = State::need_offset;
+}
+
+void Fetcher::ask_offsets(TimePoint now, TimePoint& next) {
+    std::map<int32_t, std::vector<Partition*>> by_leader;
+    for (auto& [stream, partition] : partitions_) {
+        if (partition.state != State::need_offset || partition.leader < 0)
+            continue;
+        if (partition.not_before > now)
+            next = std::min(next, partition.not_before);
+        else
+            by_leader[partition.leader].push_back(&partition);
+    }
+    for (auto& [node, partitions] : by_leader)
+        send_list_offsets(node, std::move(partitions));
+}
+
+void Fetcher::send_list_offsets(int32_t node, std::vector<Partition*> partitions) {
+    std::sort(partitions.begin(), partitions.end(), [](const Partition* a, const Partition* b) { return a->where < b->where; });
+    auto request = list_offsets_request(config_.isolation);
+    std::vector<std::pair<TopicPartition, StreamId>> asked;
+    for (Partition* partition : partitions) {
+        ask_for(
+            request,
+            partition->where.topic,
+            partition->where.partition,
+            partition->leader_epoch,
+            partition->offset == offset_beginning ? timestamp_earliest : timestamp_latest);
+        asked.emplace_back(partition->where, partition->stream);
+        partition->state = State::asking;
+    }
+    call<msg::ListOffsetsRequest>(
+        caller_,
+        Node{node},
+        std::move(request),
+        {.timeout = config_.socket_timeout, .retry = false},
+        scope_,
+        [this, asked = std::move(asked)](CallResult<msg::list_offsets_response::ListOffsetsResponse> result, TimePoint now) {
+            std::map<std::pair<std::string_view, int32_t>, std::pair<Errc, int64_t>> answers;
+            if (result)
+                for (const auto& topic : result->response.topics)
+                    for (const auto& line : topic.partitions)
+                        answers[{topic.name, line.partition_index}] = {
+                            static_cast<Errc>(line.error_code), offset_in(line, result->version)};
+            for (const auto& [where, stream] : asked) {
+                Partition* partition = find(stream);
+                if (!partition || partition->state != State::asking)
+                    continue;
+                partition->state = State::need_offset;
+                const auto answer = answers.find({where.topic, where.partition});
+                if (answer != answers.end())
+                    on_offset(*partition, answer->second.first, answer->second.second, now);
+                else
+                    on_offset(*partition, result ? Errc::_bad_msg : result.error().errc(), -1, now);
+            }
+            wake();
+        });
+}
+
+void Fetcher::on_offset(Partition& partition, Errc error, int64_t offset, TimePoint now) {
+    if (error == Errc::no_error && offset >= 0) {
+        partition.tries = 0;
+        if (partition.from_tail && partition.offset <= offset_tail(0))
+            offset = std::max<int64_t>(0, offset - (offset_tail(0) - partition.offset));
+        partition.offset = offset;
+        partition.state = State::reading;
+        return;
+    }
+    if (error == Errc::no_error)
+        error = Errc::_bad_msg; // neither an offset nor an error
+    back_off(partition, now);
+    if (needs_metadata_refresh(error) || error == Errc::_transport || error == Errc::_timed_out) {
+        metadata_.refresh(fmt::format(
+            "offset of {}[{}]: {}", partition.where.topic, partition.where.partition, error_name(error)));
+    } else if (!is_retriable(error) && partition.error_told != error) {
+        partition.error_told = error;
+        partition.not_before = now + config_.fetch_error_backoff;
+        tell(partition, Error(error));
+    }
+}
+
+} // namespace ottla::core

@@ -1,0 +1,40 @@
+// Which versions of which API a broker speaks: told by ApiVersions (KIP-35), or assumed for brokers before 0.10.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include <ottla/error.hpp>
+#include <ottla/msg/api_key.hpp>
+#include <ottla/msg/api_versions.hpp>
+
+namespace ottla::core {
+
+struct VersionRange {
+    int16_t min = 0;
+    int16_t max = -1; ///< below min: the API is absent
+    bool present() const { return max >= min; }
+};
+
+class ApiVersions {
+public:
+    VersionRange of(msg::ApiKey api) const {
+        const auto key = static_cast<size_t>(static_cast<int16_t>(api));
+        return key < ranges_.size() ? ranges_[key] : VersionRange{};
+    }
+    void set(int16_t api, VersionRange range) {
+        if (api >= 0 && static_cast<size_t>(api) < ranges_.size())
+            ranges_[static_cast<size_t>(api)] = range;
+    }
+
+    static ApiVersions from(const msg::ApiVersionsResponse& response);
+    /// What a broker of a release without ApiVersions speaks: "0.9.0", "0.8.2", ... Errors: _invalid_arg.
+    static Result<ApiVersions> of_release(std::string_view version);
+
+private:
+    static constexpr size_t room = 128;
+    std::array<VersionRange, room> ranges_{};
+};
+
+} // namespace ottla::core

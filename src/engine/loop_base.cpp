@@ -1,0 +1,147 @@
+#include "engine/loop_base.hpp"
+
+#include <algorithm>
+
+namespace ottla::engine {
+namespace {
+
+// A turn that starts so much later than it was due follows a blocked loop, a stopped process or a paused machine.
+constexpr Duration late = std::chrono::milliseconds(100);
+
+class TcpLinks final : public core::LinkFactory {
+public:
+    TcpLinks(LoopBase& loop, LinkOptions options) : loop_(loop), options_(options) {}
+
+    std::unique_ptr<core::Link> open(const std::string& host, uint16_t port, core::LinkUser& user) override {
+        auto stream = std::make_shared<TcpStream>(loop_, options_, user, host, port);
+        loop_.add_stream(stream);
+        stream->start();
+        return std::make_unique<TcpLink>(std::move(stream));
+    }
+
+private:
+    LoopBase& loop_;
+    const LinkOptions options_;
+};
+
+} // namespace
+
+LoopBase::LoopBase(boost::asio::any_io_executor executor, EngineOptions options)
+    : executor_(std::move(executor))
+    , options_(std::move(options))
+    , timer_(std::make_unique<boost::asio::steady_timer>(executor_)) {}
+
+LoopBase::~LoopBase() {
+    stop_streams();
+    drop_tasks();
+}
+
+bool LoopBase::post(Task task) {
+    if (!alive())
+        return false;
+    inbox_.push(std::move(task));
+    notify();
+    return true;
+}
+
+void LoopBase::notify() noexcept {
+    if (!woken_.exchange(true, std::memory_order_acq_rel) && alive())
+        wake_up();
+}
+
+std::unique_ptr<core::LinkFactory> LoopBase::make_links(LinkOptions options) {
+    return std::make_unique<TcpLinks>(*this, options);
+}
+
+void LoopBase::add_stream(const std::shared_ptr<TcpStream>& stream) { streams_.push_back(stream); }
+
+void LoopBase::remove_stream(const TcpStream* stream) {
+    std::erase_if(streams_, [stream](const auto& weak) {
+        const auto alive = weak.lock();
+        return !alive || alive.get() == stream;
+    });
+}
+
+void LoopBase::enter() {
+    const TimePoint now = Loop::now();
+    if (in_turn_ || next_ == core::never || now < next_ + late)
+        return;
+    next_ = core::never;
+    const auto streams = streams_;
+    for (const auto& weak : streams)
+        if (const auto stream = weak.lock())
+            stream->catch_up();
+}
+
+void LoopBase::turn() {
+    if (!alive())
+        return;
+    if (in_turn_) {
+        again_ = true;
+        return;
+    }
+    enter();
+    in_turn_ = true;
+    TimePoint next;
+    do {
+        again_ = false;
+        woken_.store(false, std::memory_order_release);
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+        const TimePoint now = Loop::now();
+        inbox_.drain([&](Task&& task) { task(now); });
+        for (size_t i = 0; i < sources_.size(); ++i)
+            if (sources_[i])
+                sources_[i]->drain(now);
+        std::erase(sources_, nullptr);
+        next = scheduler_.run(now);
+        std::swap(dirty_, flushing_);
+        for (const auto& stream : flushing_)
+            stream->write();
+        flushing_.clear();
+    } while (again_ || !dirty_.empty());
+    in_turn_ = false;
+    arm(next);
+}
+
+void LoopBase::arm(TimePoint next) {
+    next_ = next;
+    if (!timer_ || next >= armed_)
+        return; // an earlier alarm is set already; it will look again
+    armed_ = next;
+    timer_->expires_at(next);
+    timer_->async_wait([weak = weak_from_this(), next](const error_code& ec) {
+        const auto self = std::static_pointer_cast<LoopBase>(weak.lock());
+        if (!self || ec || self->armed_ != next)
+            return;
+        self->armed_ = core::never;
+        self->turn();
+    });
+}
+
+void LoopBase::stop_streams() {
+    for (const auto& weak : std::exchange(streams_, {}))
+        if (const auto stream = weak.lock())
+            stream->close();
+    dirty_.clear();
+    timer_.reset();
+}
+
+void LoopBase::context_gone() {
+    alive_.store(false, std::memory_order_release);
+    stop_streams();
+    drop_tasks();
+}
+
+void LoopBase::drop_tasks() {
+    inbox_.drain([](Task&&) {});
+}
+
+Error check_may_block(const Loop& loop) {
+    if (!loop.alive())
+        return {Errc::_destroy, "the execution context of this client is gone"};
+    if (loop.runs_here())
+        return {Errc::_state, "a blocking call on a thread that runs the client's event loop would block its own event loop"};
+    return {};
+}
+
+} // namespace ottla::engine

@@ -1,0 +1,43 @@
+#include <algorithm>
+#include <array>
+
+#include "mock/api/handler.hpp"
+
+namespace ottla::mock::api {
+
+std::span<const Api* const> all() {
+    static constexpr std::array table{
+        &produce,
+        &fetch,
+        &list_offsets,
+        &metadata,
+        &find_coordinator,
+        &api_versions,
+        &create_topics,
+        &delete_topics,
+        &init_producer_id,
+        &offset_for_leader_epoch,
+        &describe_cluster,
+    };
+    return table;
+}
+
+const Api* find(int16_t key) {
+    const auto apis = all();
+    const auto found = std::find_if(apis.begin(), apis.end(), [&](const Api* api) { return api->key == key; });
+    return found == apis.end() ? nullptr : *found;
+}
+
+Errc check_leader(const Call& call, const Partition* partition, int32_t leader_epoch) {
+    if (!partition)
+        return Errc::unknown_topic_or_part;
+    if (partition->leader != call.broker)
+        return Errc::not_leader_for_partition;
+    if (leader_epoch >= 0 && leader_epoch < partition->leader_epoch)
+        return Errc::fenced_leader_epoch;
+    if (leader_epoch > partition->leader_epoch)
+        return Errc::unknown_leader_epoch;
+    return Errc::no_error;
+}
+
+} // namespace ottla::mock::api

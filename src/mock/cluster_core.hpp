@@ -1,0 +1,219 @@
+// A Kafka cluster without sockets, threads or clocks: brokers, topics, logs and the connections to them. Bytes come in
+// with `now`, answers go out through an Outlet; the same core serves the socket server and a simulation.
+// Here: connections and their turn-taking, faults, cluster state. What each API does: api/*.cpp.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ottla/buffer.hpp>
+#include <ottla/error.hpp>
+#include <ottla/types.hpp>
+
+#include "base/move_only_function.hpp"
+#include "base/rng.hpp"
+#include "mock/faults.hpp"
+#include "mock/topic.hpp"
+
+namespace ottla::mock {
+
+/// Carries what the core says. Its functions must not call back into the core.
+class Outlet {
+public:
+    virtual ~Outlet() = default;
+    /// One whole frame, size prefix included, to be sent in pieces.
+    virtual void send(ConnectionId connection, std::vector<Buffer> frame) = 0;
+    /// No more is to be read; what was given to `send` may still leave. The core has forgotten the connection.
+    virtual void close(ConnectionId connection) = 0;
+};
+
+struct CoreOptions {
+    bool auto_create_topics = true;
+    int default_partitions = 4;
+    int16_t default_replication_factor = 1;
+    TopicConfig topic_defaults;
+    ProducerTable::FirstSequence first_sequence = ProducerTable::FirstSequence::any;
+    uint64_t seed = 1;
+    /// What the realtime clock (ms since 1970) says when `now` is `start`: for timestamps the broker makes.
+    int64_t start_timestamp_ms = 0;
+    TimePoint start{};
+};
+
+struct Broker {
+    std::string host;
+    int32_t port = 0;
+    bool up = true;
+};
+
+/// One request on its way through a handler.
+struct Call {
+    ConnectionId connection = 0;
+    int32_t broker = 0;
+    int16_t version = 0;
+    int32_t correlation_id = 0;
+    int32_t throttle_ms = 0;
+    TimePoint now;
+    /// Not no_error: the request is not done, every part of its answer says this (fail_next).
+    Errc injected = Errc::no_error;
+};
+
+/// What a handler decided.
+struct Outcome {
+    enum class Kind {
+        reply,  ///< `frame` is the answer
+        silent, ///< done, and there is no answer (acks=0)
+        parked, ///< `resume` gives the outcome at `deadline`, or earlier when woken
+        close,  ///< the request makes no sense: the connection ends
+    };
+
+    Kind kind = Kind::close;
+    std::vector<Buffer> frame;
+    TimePoint deadline;
+    MoveOnlyFunction<Outcome(TimePoint now)> resume;
+};
+
+/// A partition of the topic with this id, should both still exist.
+struct PartitionRef {
+    Uuid topic;
+    int32_t partition;
+};
+
+class ClusterCore {
+public:
+    using Milliseconds = std::chrono::milliseconds;
+
+    ClusterCore(CoreOptions options, Outlet& outlet);
+
+    // --- brokers
+    /// A new broker, up, at this address.
+    void add_broker(int32_t id, std::string host, int32_t port);
+    const std::map<int32_t, Broker>& brokers() const { return brokers_; }
+    /// The first broker that is up, -1 when none is.
+    int32_t controller() const;
+    /// Ends its connections and gives its partitions to other replicas that are up; without one they have no leader.
+    void stop(int32_t broker, TimePoint now);
+    /// It takes the lead of partitions which have none and of which it is a replica.
+    void start(int32_t broker);
+    void drop_connections(int32_t broker);
+
+    // --- connections
+    ConnectionId connect(int32_t broker);
+    /// One request, without its size prefix. Requests of a connection are done one after the other.
+    void on_frame(ConnectionId connection, Buffer frame, TimePoint now);
+    /// The peer is gone. Unknown connections are ignored.
+    void on_closed(ConnectionId connection);
+    /// Does what is due, and says when it wants to be called again (TimePoint::max(): never).
+    TimePoint poll(TimePoint now);
+    /// Bytes of requests that wait for the one before them: a driver stops reading when this grows.
+    size_t backlog_bytes(ConnectionId connection) const;
+    size_t connection_count() const { return connections_.size(); }
+
+    // --- topics
+    struct NewTopic {
+        std::string name;
+        int32_t partitions = -1;         ///< -1: the default, or as `assignment` says
+        int16_t replication_factor = -1; ///< likewise
+        std::vector<std::vector<int32_t>> assignment;
+        TopicConfig config;
+    };
+    /// Errors: topic_exception (the name), topic_already_exists, invalid_partitions, invalid_replication_factor,
+    /// invalid_replica_assignment.
+    Error check(const NewTopic& topic) const;
+    /// As `check`; the topic exists when it returns.
+    Error create_topic(const NewTopic& topic);
+    /// Errors: unknown_topic_or_part. Fetches that wait for the topic are answered.
+    Error delete_topic(const std::string& name, TimePoint now);
+    /// Null when there is none.
+    Topic* find_topic(const std::string& name);
+    Topic* find_topic(const Uuid& id);
+    std::map<std::string, Topic>& topics() { return topics_; }
+    /// Errors: unknown_topic_or_part, broker_not_available.
+    Error move_leader(const std::string& topic, int32_t partition, int32_t broker, TimePoint now);
+
+    // --- faults and counters
+    Faults& faults() { return faults_; }
+    /// max < 0: the API is gone. Ranges are cut to what the core implements.
+    void limit_versions(int16_t api_key, int16_t min, int16_t max) { limits_[api_key] = {min, max}; }
+    /// Accepted versions of an API the core has.
+    std::pair<int16_t, int16_t> versions(int16_t api_key, int16_t min, int16_t max) const;
+    uint64_t request_count(int16_t api_key, int32_t broker) const;
+
+    // --- for handlers
+    const CoreOptions& options() const { return options_; }
+    const std::string& cluster_id() const { return cluster_id_; }
+    int64_t timestamp_ms(TimePoint now) const;
+    int64_t next_producer_id() { return next_producer_id_++; }
+    struct TransactionalProducer {
+        int64_t producer_id = -1;
+        int16_t epoch = -1;
+    };
+    std::map<std::string, TransactionalProducer>& transactional_producers() { return transactional_producers_; }
+    /// The connection's fetch, which is about to be parked, waits for so many bytes in these partitions.
+    void wait_for(ConnectionId connection, std::vector<PartitionRef> partitions, int64_t missing_bytes);
+    /// Records came: wakes fetches that have enough.
+    void on_appended(Partition& partition, size_t bytes);
+
+private:
+    struct Connection {
+        enum class State {
+            idle,    ///< the next request may be done
+            parked,  ///< a request waits: `resume`
+            delayed, ///< an answer waits: `reply`
+            muted,   ///< answered, throttled until `due`
+        };
+        int32_t broker = 0;
+        State state = State::idle;
+        std::deque<Buffer> requests;
+        size_t backlog_bytes = 0;
+        TimePoint due;
+        int16_t api_key = 0; // of the request at work
+        MoveOnlyFunction<Outcome(TimePoint)> resume;
+        Outcome reply;
+        bool drop_reply = false;
+        int32_t throttle_ms = 0;
+        std::vector<PartitionRef> waits_in;
+        int64_t missing_bytes = 0;
+    };
+    using Connections = std::map<ConnectionId, Connection>;
+
+    void pump(ConnectionId id, TimePoint now);
+    Outcome handle(ConnectionId id, Connection& connection, const Buffer& frame, TimePoint now);
+    bool take(ConnectionId id, Connection& connection, Outcome outcome, TimePoint now);
+    bool deliver(ConnectionId id, Connection& connection, Outcome outcome, TimePoint now);
+    void set_due(ConnectionId id, Connection& connection, Connection::State state, TimePoint due);
+    void go_on(ConnectionId id, TimePoint now);
+    void stop_waiting(ConnectionId id, Connection& connection);
+    void wake_all(Partition& partition);
+    void settle(TimePoint now);
+    void forget(Connections::iterator connection);
+    void lead(Partition& partition, int32_t broker);
+    std::vector<int32_t> brokers_up() const;
+    Uuid new_id();
+
+    const CoreOptions options_;
+    Outlet& outlet_;
+    Rng rng_;
+    std::string cluster_id_;
+    std::map<int32_t, Broker> brokers_;
+    std::map<std::string, Topic> topics_;
+    std::map<Uuid, std::string> topic_names_;
+    Connections connections_;
+    std::set<std::pair<TimePoint, ConnectionId>> deadlines_;
+    std::vector<ConnectionId> woken_;
+    ConnectionId next_connection_ = 1;
+    int64_t next_producer_id_ = 1000;
+    size_t next_leader_ = 0;
+    std::map<std::string, TransactionalProducer> transactional_producers_;
+    Faults faults_;
+    std::map<int16_t, std::pair<int16_t, int16_t>> limits_;
+    std::map<std::pair<int16_t, int32_t>, uint64_t> request_counts_;
+};
+
+} // namespace ottla::mock

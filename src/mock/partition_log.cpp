@@ -1,0 +1,111 @@
+#include "mock/partition_log.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/endian.hpp"
+
+namespace ottla::mock {
+namespace {
+
+constexpr size_t header_size = 61;
+constexpr size_t leader_epoch_at = 12;
+/// Batches up to this size are copied whole, which keeps large frames from being held by small slices.
+constexpr size_t small_batch = 4 * 1024;
+
+void add_cut(const Buffer& piece, size_t& room, std::vector<Buffer>& out) {
+    const size_t size = std::min(piece.size(), room);
+    if (size == 0)
+        return;
+    out.push_back(piece.slice(0, size));
+    room -= size;
+}
+
+} // namespace
+
+int64_t PartitionLog::append(NewBatch batch, int32_t leader_epoch) {
+    const size_t copied = batch.bytes.size() <= small_batch ? batch.bytes.size() : header_size;
+    StoredBatch stored;
+    stored.base_offset = end_offset_;
+    stored.last_offset = end_offset_ + batch.last_offset_delta;
+    stored.max_timestamp = batch.max_timestamp;
+    stored.leader_epoch = leader_epoch;
+    stored.head = Buffer::copy_of(batch.bytes.slice(0, copied));
+    if (copied < batch.bytes.size())
+        stored.rest = batch.bytes.slice(copied, batch.bytes.size() - copied);
+    store_be(stored.head.mutable_data(), stored.base_offset);
+    store_be(stored.head.mutable_data() + leader_epoch_at, leader_epoch);
+
+    const int64_t base = end_offset_;
+    end_offset_ = stored.last_offset + 1;
+    size_bytes_ += stored.size();
+    batches_.push_back(std::move(stored));
+    apply_retention();
+    return base;
+}
+
+void PartitionLog::begin_epoch(int32_t epoch) {
+    if (epochs_.empty() || epochs_.back().epoch < epoch)
+        epochs_.push_back({epoch, end_offset_});
+}
+
+size_t PartitionLog::find(int64_t offset) const {
+    const auto at = std::lower_bound(
+        batches_.begin(), batches_.end(), offset, [](const StoredBatch& batch, int64_t wanted) {
+            return batch.last_offset < wanted;
+        });
+    return static_cast<size_t>(at - batches_.begin());
+}
+
+size_t PartitionLog::read(int64_t offset, size_t max_bytes, FirstBatch first, std::vector<Buffer>& out) const {
+    size_t at = find(offset);
+    if (at == batches_.size())
+        return 0;
+    if (batches_[at].size() > max_bytes) {
+        if (first == FirstBatch::within_limit)
+            return 0;
+        max_bytes = batches_[at].size();
+    }
+    size_t room = max_bytes;
+    for (; at != batches_.size() && room != 0; ++at) {
+        add_cut(batches_[at].head, room, out);
+        add_cut(batches_[at].rest, room, out);
+    }
+    return max_bytes - room;
+}
+
+size_t PartitionLog::available(int64_t offset, size_t enough) const {
+    size_t bytes = 0;
+    for (size_t at = find(offset); at != batches_.size() && bytes < enough; ++at)
+        bytes += batches_[at].size();
+    return bytes;
+}
+
+EpochEnd PartitionLog::end_of_epoch(int32_t epoch) const {
+    const auto after = std::upper_bound(
+        epochs_.begin(), epochs_.end(), epoch, [](int32_t wanted, const EpochStart& start) {
+            return wanted < start.epoch;
+        });
+    if (after == epochs_.begin())
+        return {};
+    return {std::prev(after)->epoch, after == epochs_.end() ? end_offset_ : after->offset};
+}
+
+void PartitionLog::apply_retention() {
+    while (retention_bytes_ != 0 && size_bytes_ > retention_bytes_ && batches_.size() > 1) {
+        size_bytes_ -= batches_.front().size();
+        batches_.pop_front();
+        start_offset_ = batches_.front().base_offset;
+    }
+}
+
+Buffer whole(const StoredBatch& batch) {
+    if (batch.rest.empty())
+        return batch.head;
+    Buffer all = Buffer::allocate(batch.size());
+    std::memcpy(all.mutable_data(), batch.head.data(), batch.head.size());
+    std::memcpy(all.mutable_data() + batch.head.size(), batch.rest.data(), batch.rest.size());
+    return all;
+}
+
+} // namespace ottla::mock

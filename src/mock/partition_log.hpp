@@ -1,0 +1,89 @@
+// The log of one partition: batches in offset order, kept as the bytes that arrived. Base offset and leader epoch are
+// set in a copy of the batch header (the crc covers neither), so received frames stay untouched.
+// Knows offsets, sizes, timestamps and epochs. Does not judge batches (batch_check) and knows no producers.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include <ottla/buffer.hpp>
+#include <ottla/types.hpp>
+
+namespace ottla::mock {
+
+/// A batch that passed the checks, and what of its header the log needs.
+struct NewBatch {
+    Buffer bytes;                  ///< one whole batch of magic 2
+    int32_t last_offset_delta = 0; ///< its records have the offsets base .. base + last_offset_delta
+    int64_t max_timestamp = -1;    ///< ms
+};
+
+struct StoredBatch {
+    int64_t base_offset = 0;
+    int64_t last_offset = 0; ///< inclusive
+    int64_t max_timestamp = -1;
+    int32_t leader_epoch = 0;
+    Buffer head; ///< the batch header, or the whole of a small batch
+    Buffer rest; ///< what follows `head`
+
+    size_t size() const { return head.size() + rest.size(); }
+};
+
+/// The end of what was written under a leader epoch.
+struct EpochEnd {
+    int32_t epoch = -1;      ///< the largest one at or below the epoch asked for; -1: none is known
+    int64_t end_offset = -1; ///< exclusive
+};
+
+class PartitionLog {
+public:
+    /// Oldest batches go when the log exceeds `retention_bytes`, except the newest one; 0: they never go.
+    explicit PartitionLog(size_t retention_bytes = 0) : retention_bytes_(retention_bytes) {}
+
+    /// Returns the base offset it got.
+    int64_t append(NewBatch batch, int32_t leader_epoch);
+    /// Says that `epoch` begins at the present end.
+    void begin_epoch(int32_t epoch);
+
+    int64_t start_offset() const { return start_offset_; }
+    /// The offset that the next record gets; also high watermark and last stable offset.
+    int64_t end_offset() const { return end_offset_; }
+    size_t size_bytes() const { return size_bytes_; }
+
+    enum class FirstBatch {
+        within_limit, ///< nothing comes when the first batch exceeds the limit
+        always        ///< the first batch comes whole, however large
+    };
+    /// Appends to `out` the stored bytes from the batch that holds `offset` on, at most `max_bytes`: like a broker it
+    /// cuts the last batch anywhere. `offset` must be within [start_offset, end_offset]. Returns how many bytes.
+    size_t read(int64_t offset, size_t max_bytes, FirstBatch first, std::vector<Buffer>& out) const;
+    /// What `read` without a limit would give, counted no further than `enough`.
+    size_t available(int64_t offset, size_t enough) const;
+
+    /// Oldest first.
+    const std::deque<StoredBatch>& batches() const { return batches_; }
+    EpochEnd end_of_epoch(int32_t epoch) const;
+
+private:
+    struct EpochStart {
+        int32_t epoch;
+        int64_t offset;
+    };
+
+    size_t find(int64_t offset) const;
+    void apply_retention();
+
+    size_t retention_bytes_;
+    std::deque<StoredBatch> batches_;
+    std::vector<EpochStart> epochs_;
+    int64_t start_offset_ = 0;
+    int64_t end_offset_ = 0;
+    size_t size_bytes_ = 0;
+};
+
+/// The bytes of `batch` in one piece (copied when they are in two).
+Buffer whole(const StoredBatch& batch);
+
+} // namespace ottla::mock
