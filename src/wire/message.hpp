@@ -1,5 +1,5 @@
-// What generated message structs are made of besides plain types: records, unknown tagged fields, and the descriptions
-// by which the interpreters (writer, reader, printer) walk them.
+// What generated message structs are made of besides plain types: records, unknown tagged fields, and the
+// descriptions by which the interpreters (writer, reader, printer) walk them.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,8 @@
 
 namespace ottla::wire {
 
-/// A `records` field: record batches, kept as they came. Decoding makes exactly one piece, a slice of the frame;
-/// an encoder gathers the pieces in order.
+/// A `records` field: record batches, kept as they came. Decoding makes exactly one piece, a slice of the
+/// frame; an encoder gathers the pieces in order.
 struct Records {
     std::vector<Buffer> pieces;
     bool null = false;
@@ -33,6 +33,7 @@ struct UnknownTag {
     std::vector<uint8_t> data;
     bool operator==(const UnknownTag&) const = default;
 };
+
 /// Ascending by tag.
 using UnknownTags = std::vector<UnknownTag>;
 
