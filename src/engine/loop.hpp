@@ -24,6 +24,8 @@ public:
     virtual ~Source() = default;
     /// On the loop, at the start of each turn that `Loop::notify` asked for.
     virtual void drain(TimePoint now) = 0;
+    /// The execution context ends: the last moment to destroy handlers that belong to it.
+    virtual void on_context_gone() noexcept {}
 };
 
 struct LinkOptions {

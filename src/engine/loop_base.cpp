@@ -130,6 +130,9 @@ void LoopBase::context_gone() {
     alive_.store(false, std::memory_order_release);
     stop_streams();
     drop_tasks();
+    for (Source* source : sources_)
+        if (source)
+            source->on_context_gone();
 }
 
 void LoopBase::drop_tasks() {
