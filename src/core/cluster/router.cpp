@@ -439,6 +439,9 @@ void Router::on_down(Connection& connection, const Error& error, TimePoint now) 
         events_.on_log(7, "FAIL", error.message());
     if (key.node >= 0 && !closed_)
         metadata_->refresh("a connection was lost");
+    for (auto& queued : unplaced_)
+        if (queued.not_before == never)
+            queued.not_before = now;
 
     for (auto& queued : std::exchange(peer.waiting, {})) {
         const bool stays = std::holds_alternative<Node>(queued.call.route) && queued.call.options.retry && !closed_;

@@ -21,6 +21,7 @@ void Fetcher::start_at(Partition& partition, int64_t offset) {
 
 void Fetcher::reset_position(Partition& partition, const std::string& why) {
     using config::OffsetReset;
+    partition.end_told = -1;
     if (config_.auto_offset_reset == OffsetReset::error) {
         partition.state = State::stopped;
         tell(partition, Error(Errc::_auto_offset_reset, why));

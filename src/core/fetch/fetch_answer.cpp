@@ -1,0 +1,194 @@
+// What a fetch brought: records, ends, stale leaders, offsets out of range. Each partition is judged by itself.
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "core/fetch/batch_headers.hpp"
+#include "core/fetch/fetcher.hpp"
+
+namespace ottla::core {
+namespace {
+
+// Finds an element in `all`, most likely at `guess`: answers come in the order asked.
+template <class All, class Is>
+auto* find_from(All& all, size_t guess, Is is) {
+    if (guess < all.size() && is(all[guess]))
+        return &all[guess];
+    const auto it = std::find_if(all.begin(), all.end(), is);
+    return it == all.end() ? nullptr : &*it;
+}
+
+} // namespace
+
+void Fetcher::on_fetch(const Asked& asked, CallResult<FetchAnswer> result, TimePoint now) {
+    Leader& leader = leaders_[asked.node];
+    leader.in_flight = false;
+    for (const auto& topic : asked.topics)
+        for (const auto& [index, stream] : topic.partitions)
+            if (Partition* partition = find(stream))
+                partition->in_flight = false;
+
+    Error failure = result ? Error() : Error(result.error());
+    if (result && result->response.error_code != 0)
+        failure = Error(static_cast<Errc>(result->response.error_code));
+    if (failure) {
+        leader.not_before = now + backoff({config_.retry_backoff, config_.retry_backoff_max}, leader.failures++, rng_);
+        for (const auto& topic : asked.topics)
+            for (const auto& [index, stream] : topic.partitions)
+                if (Partition* partition = find(stream); partition && partition->replica == asked.node)
+                    partition->replica = -1;
+        metadata_.refresh(fmt::format("fetch from broker {}: {}", asked.node, failure.message()));
+        return;
+    }
+    leader.failures = 0;
+
+    FetchAnswer& answer = result->response;
+    if (answer.throttle_time_ms > 0)
+        leader.not_before = now + std::chrono::milliseconds(answer.throttle_time_ms);
+    for (const auto& broker : answer.node_endpoints)
+        if (broker.port > 0 && broker.port <= 65535)
+            metadata_.hint_broker(
+                {broker.node_id, broker.host, static_cast<uint16_t>(broker.port), broker.rack.value_or("")});
+
+    bool any_records = false;
+    for (size_t t = 0; t < answer.responses.size(); ++t) {
+        const auto& part = answer.responses[t];
+        const auto* topic = find_from(asked.topics, t, [&](const Asked::Topic& a) {
+            return result->version >= 13 ? a.id == part.topic_id : a.name == part.topic;
+        });
+        if (!topic)
+            continue; // nobody asked
+        for (size_t p = 0; p < part.partitions.size(); ++p) {
+            const auto& data = part.partitions[p];
+            const auto* line = find_from(topic->partitions, p, [&](const auto& a) { return a.first == data.partition_index; });
+            Partition* partition = line ? find(line->second) : nullptr;
+            if (partition)
+                any_records |= on_partition(*partition, data, asked.node, now);
+        }
+    }
+    if (asked.left_out && !any_records)
+        leader.short_wait = std::min<Duration>(leader.short_wait * 2, config_.fetch_wait_max);
+    else
+        leader.short_wait = Duration::zero();
+}
+
+bool Fetcher::on_partition(Partition& partition, const PartitionAnswer& answer, int32_t node, TimePoint now) {
+    const auto error = static_cast<Errc>(answer.error_code);
+    if (error != Errc::no_error) {
+        if (answer.current_leader.leader_id >= 0) {
+            metadata_.hint_leader(
+                partition.where.topic,
+                partition.where.partition,
+                answer.current_leader.leader_id,
+                answer.current_leader.leader_epoch);
+            find_leader(partition, now);
+        }
+        on_partition_error(partition, error, node, now);
+        return false;
+    }
+    partition.tries = 0;
+    const bool news = answer.high_watermark != partition.high || answer.log_start_offset > partition.low;
+    partition.high = answer.high_watermark;
+    partition.low = std::max(partition.low, answer.log_start_offset);
+    if (news)
+        sink_.on_watermarks(partition.stream, partition.low, partition.high);
+    if (answer.preferred_read_replica >= 0 && answer.preferred_read_replica != node) {
+        partition.replica = answer.preferred_read_replica;
+        partition.replica_until = now + config_.metadata_max_age;
+    }
+    const bool records = on_records(partition, answer, now);
+    check_end(partition, answer);
+    return records;
+}
+
+bool Fetcher::on_records(Partition& partition, const PartitionAnswer& answer, TimePoint now) {
+    Buffer bytes = bytes_of(answer.records);
+    if (bytes.empty())
+        return false;
+    const HeaderSummary summary = walk_headers(bytes.span(), partition.offset);
+    if (summary.batches == 0 && !summary.error) {
+        // Old brokers cut off even the first batch.
+        if (partition.max_bytes < config_.receive_message_max_bytes) {
+            partition.max_bytes = std::min<int64_t>(partition.max_bytes * 2, config_.receive_message_max_bytes);
+            return false;
+        }
+        tell(partition, Error(Errc::msg_size_too_large, "a batch is larger than receive.message.max.bytes"));
+        partition.not_before = now + config_.fetch_error_backoff;
+        return false;
+    }
+    Error error = summary.error;
+    if (!error && summary.next <= partition.offset)
+        error = Error(Errc::_bad_msg, fmt::format("batches end at offset {}, before what was asked", summary.next));
+    if (!error && answer.high_watermark >= 0 && summary.next > answer.high_watermark)
+        error = Error(
+            Errc::_bad_msg,
+            fmt::format("batches run to offset {}, past the high watermark {}", summary.next, answer.high_watermark));
+    if (error) {
+        tell(partition, std::move(error));
+        partition.not_before = now + config_.fetch_error_backoff;
+        return false;
+    }
+    FetchedSlice slice{
+        .records = std::move(bytes), .from = partition.offset, .next = summary.next, .messages = summary.messages};
+    if (config_.isolation == config::Isolation::read_committed && answer.aborted_transactions) {
+        for (const auto& aborted : *answer.aborted_transactions)
+            slice.aborted.push_back({aborted.producer_id, aborted.first_offset});
+        std::sort(slice.aborted.begin(), slice.aborted.end(), [](const auto& a, const auto& b) {
+            return a.first_offset < b.first_offset;
+        });
+    }
+    partition.offset = summary.next;
+    partition.from_tail = false;
+    partition.served = ++answers_;
+    const auto size = static_cast<int64_t>(slice.records.size());
+    partition.waiting_messages += slice.messages;
+    partition.waiting_bytes += size;
+    if (!partition.paused)
+        waiting_bytes_ += size;
+    sink_.deliver({partition.stream, std::move(slice)});
+    return true;
+}
+
+// Its own trigger, not the absence of records: told once each time reading gets to the end.
+void Fetcher::check_end(Partition& partition, const PartitionAnswer& answer) {
+    if (!config_.enable_partition_eof)
+        return;
+    const bool stable = config_.isolation == config::Isolation::read_committed && answer.last_stable_offset >= 0;
+    const int64_t end = stable ? answer.last_stable_offset : answer.high_watermark;
+    if (end < 0 || partition.offset < end || partition.offset == partition.end_told)
+        return;
+    partition.end_told = partition.offset;
+    sink_.deliver({partition.stream, EndOfPartition{partition.offset}});
+}
+
+void Fetcher::on_partition_error(Partition& partition, Errc error, int32_t node, TimePoint now) {
+    const bool from_replica = partition.replica >= 0 && partition.replica == node;
+    if (from_replica)
+        partition.replica = -1; // whatever it is, the leader knows better
+    if (error == Errc::offset_out_of_range) {
+        if (from_replica)
+            return;
+        const std::string why = fmt::format("offset {} is out of range", partition.offset);
+        if (partition.from_tail) {
+            partition.from_tail = false;
+            partition.offset = offset_beginning; // fewer messages than asked for are left
+            partition.state = State::need_offset;
+        } else {
+            reset_position(partition, why);
+        }
+    } else if (needs_metadata_refresh(error) || error == Errc::unknown_topic_id || error == Errc::inconsistent_topic_id) {
+        if (partition.node() == node) // no newer leader was named
+            back_off(partition, now);
+        metadata_.refresh(
+            fmt::format("{}[{}]: {}", partition.where.topic, partition.where.partition, error_name(error)));
+    } else if (is_retriable(error) && error != Errc::invalid_msg) {
+        back_off(partition, now);
+    } else {
+        const bool forbidden = error == Errc::topic_authorization_failed;
+        partition.not_before = now + (forbidden ? std::max<std::chrono::milliseconds>(
+                                                      std::chrono::seconds(1), config_.fetch_error_backoff * 10)
+                                                : config_.fetch_error_backoff);
+        tell(partition, Error(error));
+    }
+}
+
+} // namespace ottla::core

@@ -1,0 +1,383 @@
+// Router and metadata together, in virtual time, against scripted brokers.
+#include "core/cluster/router.hpp"
+
+#include <set>
+
+#include <ottla/msg/create_topics.hpp>
+#include <ottla/msg/list_offsets.hpp>
+
+#include "catch.hpp"
+#include "unit/core/fake_network.hpp"
+
+using namespace ottla;
+using namespace ottla::core;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Events final : ClusterEvents {
+    void on_error(const Error& error) override { errors.push_back(error); }
+    void on_log(int, std::string_view, std::string_view) override {}
+    void on_throttle(int32_t, std::chrono::milliseconds) override {}
+    std::vector<Error> errors;
+};
+
+config::ClientConfig make_config(std::vector<config::HostPort> servers) {
+    config::ClientConfig config;
+    config.bootstrap_servers = std::move(servers);
+    return config;
+}
+
+// Brokers 1 and 2 at b1:9092 and b2:9092; "t" has partition 0 on broker 1 and partition 1 on broker 2.
+struct World {
+    explicit World(config::ClientConfig c = make_config({{"boot", 9092}})) : config(std::move(c)) {
+        auto links = std::make_unique<test::FakeNetwork>();
+        network = links.get();
+        cluster = std::make_unique<Cluster>(scheduler, std::move(links), config, events, 7);
+    }
+
+    void run() { next = scheduler.run(now); }
+    void advance(Duration by) {
+        now += by;
+        run();
+    }
+
+    test::FakeLink* link_to(const std::string& host) {
+        for (auto* link : network->links)
+            if (link->host == host)
+                return link;
+        return nullptr;
+    }
+
+    /// Opens every link that is opening and answers ApiVersions and Metadata until nothing more is asked.
+    /// Other requests are collected.
+    void serve() {
+        for (int round = 0; round < 20; ++round) {
+            run();
+            bool busy = false;
+            for (auto* link : std::vector(network->links)) {
+                if (!link->alive() || refuse.contains(link->host))
+                    continue;
+                if (!opened.contains(link)) {
+                    opened.insert(link);
+                    busy = true;
+                    link->user->on_open(now);
+                }
+                if (!link->alive())
+                    continue;
+                for (auto& seen : link->requests(now)) {
+                    busy = true;
+                    answer(*link, seen);
+                }
+            }
+            for (auto* link : std::vector(network->links))
+                if (link->alive() && refuse.contains(link->host)) {
+                    busy = true;
+                    link->user->on_closed(Error(Errc::_transport, "connect to " + link->host + " failed: refused"), now);
+                    opened.erase(link);
+                }
+            if (!busy)
+                break;
+        }
+        run();
+    }
+
+    void answer(test::FakeLink& link, const test::SeenRequest& seen) {
+        if (seen.api() == msg::ApiKey::api_versions) {
+            msg::ApiVersionsResponse response;
+            for (int16_t key = 0; key < 60; ++key) {
+                auto& api = response.api_keys.emplace_back();
+                api.api_key = key;
+                api.max_version = key == 19 ? int16_t{1} : int16_t{7};
+            }
+            link.answer(seen, response, now);
+        } else if (seen.api() == msg::ApiKey::metadata) {
+            ++metadata_requests;
+            link.answer(seen, metadata(seen.as<msg::MetadataRequest>()), now);
+        } else {
+            others.emplace_back(link.host, seen);
+        }
+    }
+
+    msg::MetadataResponse metadata(const msg::MetadataRequest& request) {
+        msg::MetadataResponse response;
+        for (int32_t id : {1, 2}) {
+            auto& broker = response.brokers.emplace_back();
+            broker.node_id = id;
+            broker.host = "b" + std::to_string(id);
+            broker.port = 9092;
+        }
+        response.controller_id = 2;
+        for (const auto& asked : request.topics.value_or(std::vector<msg::metadata_request::MetadataRequestTopic>())) {
+            auto& topic = response.topics.emplace_back();
+            topic.name = asked.name;
+            if (asked.name != "t") {
+                topic.error_code = static_cast<int16_t>(Errc::unknown_topic_or_part);
+                continue;
+            }
+            for (int32_t i : {0, 1}) {
+                auto& partition = topic.partitions.emplace_back();
+                partition.partition_index = i;
+                partition.leader_id = leaders[static_cast<size_t>(i)];
+                partition.leader_epoch = epoch;
+            }
+        }
+        return response;
+    }
+
+    void ask_offsets(Route route, CallOptions options = {}) {
+        msg::ListOffsetsRequest request;
+        request.replica_id = -1;
+        auto& topic = request.topics.emplace_back();
+        topic.name = "t";
+        topic.partitions.emplace_back();
+        call<msg::ListOffsetsRequest>(
+            cluster->caller(), std::move(route), std::move(request), options, scope,
+            [this](CallResult<msg::ListOffsetsResponse> result, TimePoint) { results.push_back(std::move(result)); },
+            [](const msg::ListOffsetsResponse& response) {
+                return static_cast<Errc>(response.topics.at(0).partitions.at(0).error_code);
+            });
+    }
+
+    void reply_offsets(size_t index, Errc error = Errc::no_error) {
+        auto& [host, seen] = others.at(index);
+        msg::ListOffsetsResponse response;
+        auto& partition = response.topics.emplace_back().partitions.emplace_back();
+        partition.error_code = static_cast<int16_t>(error);
+        partition.offset = 42;
+        link_to(host)->answer(seen, response, now);
+        run();
+    }
+
+    config::ClientConfig config;
+    Events events;
+    Scheduler scheduler;
+    test::FakeNetwork* network = nullptr;
+    std::unique_ptr<Cluster> cluster;
+    CallScope scope;
+    TimePoint now{1h};
+    TimePoint next{};
+    std::set<test::FakeLink*> opened;
+    std::set<std::string> refuse;
+    std::vector<std::pair<std::string, test::SeenRequest>> others;
+    std::vector<CallResult<msg::ListOffsetsResponse>> results;
+    std::vector<int32_t> leaders = {1, 2};
+    int32_t epoch = 3;
+    int metadata_requests = 0;
+};
+
+} // namespace
+
+TEST_CASE("a call goes to the leader, found through the bootstrap address", "[router]") {
+    World world;
+    world.ask_offsets(Leader{"t", 1});
+    world.serve();
+
+    REQUIRE(world.others.size() == 1);
+    CHECK(world.others[0].first == "b2");
+    world.reply_offsets(0);
+    REQUIRE(world.results.size() == 1);
+    CHECK(world.results[0]->node == 2);
+    CHECK(world.results[0]->response.topics.at(0).partitions.at(0).offset == 42);
+}
+
+TEST_CASE("the bootstrap connection is given up once the brokers are known", "[router]") {
+    World world;
+    world.ask_offsets(Leader{"t", 1});
+    world.serve();
+    CHECK(world.link_to("boot") == nullptr);
+    CHECK(world.link_to("b2") != nullptr);
+}
+
+TEST_CASE("a stale leader is looked up anew", "[router]") {
+    World world;
+    world.ask_offsets(Leader{"t", 0});
+    world.serve();
+    REQUIRE(world.others.size() == 1);
+    CHECK(world.others[0].first == "b1");
+
+    world.leaders[0] = 2;
+    world.epoch = 4;
+    world.reply_offsets(0, Errc::not_leader_for_partition);
+    CHECK(world.results.empty());
+    for (int i = 0; i < 10 && world.others.size() < 2; ++i) {
+        world.advance(100ms);
+        world.serve();
+    }
+    REQUIRE(world.others.size() == 2);
+    CHECK(world.others[1].first == "b2");
+    world.reply_offsets(1);
+    CHECK(world.results.at(0).has_value());
+}
+
+TEST_CASE("an unknown topic or partition ends a call with its name", "[router]") {
+    World world;
+    SECTION("topic") {
+        world.ask_offsets(Leader{"nobody", 0});
+        world.serve();
+        REQUIRE(world.results.size() == 1);
+        CHECK(world.results[0].error().errc() == Errc::unknown_topic_or_part);
+        CHECK_THAT(world.results[0].error().message(), Catch::Matchers::Contains("nobody[0]"));
+    }
+    SECTION("partition") {
+        world.ask_offsets(Leader{"t", 9});
+        world.serve();
+        REQUIRE(world.results.size() == 1);
+        CHECK(world.results[0].error().errc() == Errc::_unknown_partition);
+    }
+}
+
+TEST_CASE("a lost connection is tried again unless the call forbids it", "[router]") {
+    World world;
+    CallOptions options;
+    options.retry = GENERATE(true, false);
+    world.ask_offsets(Leader{"t", 0}, options);
+    world.serve();
+    REQUIRE(world.others.size() == 1);
+    world.link_to("b1")->user->on_closed(Error(Errc::_transport, "cut"), world.now);
+    world.run();
+
+    if (!options.retry) {
+        REQUIRE(world.results.size() == 1);
+        CHECK(world.results[0].error().maybe_sent);
+        return;
+    }
+    CHECK(world.results.empty());
+    world.opened.clear();
+    for (int i = 0; i < 10 && world.others.size() < 2; ++i) {
+        world.advance(100ms);
+        world.serve();
+    }
+    REQUIRE(world.others.size() == 2);
+    world.reply_offsets(1);
+    CHECK(world.results.at(0).has_value());
+}
+
+TEST_CASE("unreachable brokers end a call at its deadline with the last failure", "[router]") {
+    World world(make_config({{"x", 1}, {"y", 2}}));
+    world.refuse = {"x", "y"};
+    CallOptions options;
+    options.timeout = 5s;
+    world.ask_offsets(AnyBroker{}, options);
+    int steps = 0;
+    while (world.results.empty() && steps++ < 200) {
+        world.serve();
+        world.now = std::min(std::max(world.next, world.now + 1ms), world.now + 1s);
+    }
+    REQUIRE(world.results.size() == 1);
+    CHECK(world.results[0].error().errc() == Errc::_transport);
+    CHECK_THAT(world.results[0].error().message(), Catch::Matchers::Contains("refused"));
+    CHECK_FALSE(world.results[0].error().maybe_sent);
+    const auto down = std::count_if(world.events.errors.begin(), world.events.errors.end(), [](const Error& e) {
+        return e.errc() == Errc::_all_brokers_down;
+    });
+    CHECK(down == 1);
+    // Backing off: far fewer attempts than the time would allow.
+    CHECK(world.network->opened < 30);
+}
+
+TEST_CASE("one dead bootstrap address does not hold up the others", "[router]") {
+    World world(make_config({{"dead", 1}, {"boot", 9092}}));
+    world.refuse = {"dead"};
+    world.ask_offsets(Leader{"t", 0});
+    for (int i = 0; i < 20 && world.others.empty(); ++i) {
+        world.serve();
+        world.advance(50ms);
+    }
+    CHECK(world.others.size() == 1);
+}
+
+TEST_CASE("an address that swallows packets is given a second, then another is tried", "[router]") {
+    World world(make_config({{"hole", 1}, {"boot", 9092}}));
+    world.ask_offsets(Leader{"t", 0});
+    // Nothing ever opens on "hole": serve only the others.
+    const auto serve_but_hole = [&] {
+        for (auto* link : world.network->links)
+            if (link->host == "hole")
+                world.opened.insert(link); // as if already opened: stays silent
+        world.serve();
+    };
+    for (int i = 0; i < 40 && world.others.empty(); ++i) {
+        world.run();
+        serve_but_hole();
+        world.advance(100ms);
+    }
+    CHECK(world.others.size() == 1);
+}
+
+TEST_CASE("an API that the broker lacks is an error that names it", "[router]") {
+    World world;
+    CallOptions options;
+    options.min_version = 5;
+    std::vector<CallResult<msg::CreateTopicsResponse>> results;
+    call<msg::CreateTopicsRequest>(
+        world.cluster->caller(), Controller{}, {}, options, world.scope,
+        [&](CallResult<msg::CreateTopicsResponse> r, TimePoint) { results.push_back(std::move(r)); });
+    world.serve();
+    REQUIRE(results.size() == 1);
+    CHECK(results[0].error().errc() == Errc::_unsupported_feature);
+    CHECK_THAT(results[0].error().message(), Catch::Matchers::Contains("CreateTopics 0-1"));
+}
+
+TEST_CASE("replies end with their scope", "[router]") {
+    World world;
+    world.ask_offsets(Leader{"t", 0});
+    world.serve();
+    world.scope.reset();
+    world.reply_offsets(0);
+    CHECK(world.results.empty());
+}
+
+TEST_CASE("closing ends every call", "[router]") {
+    World world;
+    world.ask_offsets(Leader{"t", 0});
+    world.ask_offsets(Leader{"nobody yet", 0});
+    world.serve();
+    world.ask_offsets(AnyBroker{});
+    world.cluster->close(world.now);
+    REQUIRE(world.results.size() == 3);
+    CHECK(world.results[0].error().maybe_sent);
+    CHECK(world.results[2].error().errc() == Errc::_destroy);
+    CHECK(world.network->links.empty());
+}
+
+TEST_CASE("an idle cluster asks for metadata only when it has grown old", "[metadata]") {
+    World world;
+    world.cluster->metadata().want("t");
+    world.serve();
+    CHECK(world.metadata_requests == 1);
+    const auto age = world.next - world.now;
+    CHECK(age > 4min);
+    CHECK(age <= 5min);
+    world.advance(age);
+    world.serve();
+    CHECK(world.metadata_requests == 2);
+}
+
+TEST_CASE("a topic that is not there yet is asked for again, ever more slowly", "[metadata]") {
+    World world;
+    world.cluster->metadata().want("later");
+    for (int i = 0; i < 100; ++i) {
+        world.serve();
+        world.advance(100ms);
+    }
+    CHECK(world.metadata_requests > 5);
+    CHECK(world.metadata_requests < 25);
+}
+
+TEST_CASE("a broker that lags behind does not take back a newer leader", "[metadata]") {
+    World world;
+    world.cluster->metadata().want("t");
+    world.serve();
+    world.cluster->metadata().hint_leader("t", 0, 2, 9);
+    CHECK(world.cluster->metadata().find("t", 0)->leader == 2);
+    world.cluster->metadata().refresh("test");
+    world.advance(1s);
+    world.serve();
+    CHECK(world.cluster->metadata().find("t", 0)->leader == 2);
+    world.epoch = 10;
+    world.cluster->metadata().refresh("test");
+    world.advance(1s);
+    world.serve();
+    CHECK(world.cluster->metadata().find("t", 0)->leader == 1);
+}
