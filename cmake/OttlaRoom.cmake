@@ -2,7 +2,8 @@
 function(ottla_flags target)
     target_compile_features(${target} PUBLIC cxx_std_20)
     target_compile_definitions(${target} PRIVATE OTTLA_VERSION="${PROJECT_VERSION}")
-    target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
+    target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
+        -Wno-missing-field-initializers) # designated initializers may leave out what has a default
     if(OTTLA_SANITIZE)
         target_compile_options(${target} PRIVATE -fsanitize=${OTTLA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
         target_link_options(${target} PUBLIC -fsanitize=${OTTLA_SANITIZE})

@@ -128,8 +128,8 @@ public:
     Error check(const NewTopic& topic) const;
     /// As `check`; the topic exists when it returns.
     Error create_topic(const NewTopic& topic);
-    /// Errors: unknown_topic_or_part. Fetches that wait for the topic are answered.
-    Error delete_topic(const std::string& name, TimePoint now);
+    /// Errors: unknown_topic_or_part. Fetches that wait for the topic are answered at the next frame or poll.
+    Error delete_topic(const std::string& name);
     /// Null when there is none.
     Topic* find_topic(const std::string& name);
     Topic* find_topic(const Uuid& id);
@@ -175,7 +175,7 @@ private:
         TimePoint due;
         int16_t api_key = 0; // of the request at work
         MoveOnlyFunction<Outcome(TimePoint)> resume;
-        Outcome reply;
+        std::vector<Buffer> reply;
         bool drop_reply = false;
         int32_t throttle_ms = 0;
         std::vector<PartitionRef> waits_in;
@@ -185,8 +185,8 @@ private:
 
     void pump(ConnectionId id, TimePoint now);
     Outcome handle(ConnectionId id, Connection& connection, const Buffer& frame, TimePoint now);
-    bool take(ConnectionId id, Connection& connection, Outcome outcome, TimePoint now);
-    bool deliver(ConnectionId id, Connection& connection, Outcome outcome, TimePoint now);
+    void take(ConnectionId id, Connection& connection, Outcome outcome, TimePoint now);
+    void deliver(ConnectionId id, Connection& connection, std::vector<Buffer> frame, TimePoint now);
     void set_due(ConnectionId id, Connection& connection, Connection::State state, TimePoint due);
     void go_on(ConnectionId id, TimePoint now);
     void stop_waiting(ConnectionId id, Connection& connection);

@@ -20,7 +20,7 @@
 
 namespace ottla::core {
 
-class Router final : public Core, public Caller, private Connection::Owner {
+class Router final : public Core, public Caller, public Connection::Owner {
 public:
     Router(LinkFactory& links, const config::ClientConfig& config, ClusterEvents& events, uint64_t seed);
     ~Router() override;
@@ -33,6 +33,9 @@ public:
     int16_t usable_version(int32_t node, msg::ApiKey api) const;
     void prepare(int32_t node, Lane lane, uint32_t client);
     void close(TimePoint now);
+
+    void on_ready(Connection& connection, TimePoint now) override;
+    void on_down(Connection& connection, const Error& error, TimePoint now) override;
 
 private:
     struct Queued {
@@ -65,10 +68,6 @@ private:
         std::optional<Error> error;  ///< set: give up
         TimePoint not_before = never;
     };
-
-    // Connection::Owner
-    void on_ready(Connection& connection, TimePoint now) override;
-    void on_down(Connection& connection, const Error& error, TimePoint now) override;
 
     void place(Queued queued, TimePoint now);
     Target find_target(Queued& queued, TimePoint now);
