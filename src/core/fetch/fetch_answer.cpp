@@ -101,10 +101,10 @@ bool Fetcher::on_partition(Partition& partition, const PartitionAnswer& answer, 
 }
 
 bool Fetcher::on_records(Partition& partition, const PartitionAnswer& answer, TimePoint now) {
-    Buffer bytes = bytes_of(answer.records);
-    if (bytes.empty())
+    if (answer.records.pieces.empty() || answer.records.pieces.front().empty())
         return false;
-    const HeaderSummary summary = walk_headers(bytes.span(), partition.offset);
+    Buffer bytes = answer.records.pieces.front(); // decoding makes one piece
+    const HeaderSummary summary = walk_headers(bytes.span());
     if (summary.batches == 0 && !summary.error) {
         // Old brokers cut off even the first batch.
         if (partition.max_bytes < config_.receive_message_max_bytes) {
