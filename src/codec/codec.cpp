@@ -1,0 +1,134 @@
+#include "codec/codec.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "base/assert.hpp"
+
+namespace ottla::codec {
+namespace {
+
+size_t index_of(Compression codec) { return static_cast<size_t>(codec); }
+
+std::unique_ptr<CompressStream> make_compressor(Compression codec) {
+    switch (codec) {
+    case Compression::gzip:
+        return make_gzip_compressor();
+    case Compression::snappy:
+        return make_snappy_compressor();
+    case Compression::lz4:
+        return make_lz4_compressor();
+    case Compression::zstd:
+        return make_zstd_compressor();
+    case Compression::none:
+        break;
+    }
+    return nullptr;
+}
+
+std::unique_ptr<DecompressStream> make_decompressor(Compression codec) {
+    switch (codec) {
+    case Compression::gzip:
+        return make_gzip_decompressor();
+    case Compression::snappy:
+        return make_snappy_decompressor();
+    case Compression::lz4:
+        return make_lz4_decompressor();
+    case Compression::zstd:
+        return make_zstd_decompressor();
+    case Compression::none:
+        break;
+    }
+    return nullptr;
+}
+
+// A guess that is right for most text; a wrong one costs a copy.
+constexpr size_t usual_ratio = 4;
+constexpr size_t smallest_output = 4096;
+
+} // namespace
+
+std::string_view name_of(Compression codec) {
+    static constexpr std::string_view names[] = {"none", "gzip", "snappy", "lz4", "zstd"};
+    const size_t index = index_of(codec);
+    return index < std::size(names) ? names[index] : "unknown";
+}
+
+int max_level(Compression codec) {
+    static constexpr int levels[] = {0, 9, 0, 12, 22};
+    const size_t index = index_of(codec);
+    return index < std::size(levels) ? levels[index] : 0;
+}
+
+Compressor::Compressor() = default;
+Compressor::~Compressor() = default;
+
+void Compressor::begin(Compression codec, int level, size_t total, size_t reserve) {
+    OTTLA_ASSERT(codec != Compression::none && index_of(codec) < std::size(streams_));
+    auto& stream = streams_[index_of(codec)];
+    if (!stream)
+        stream = make_compressor(codec);
+    stream_ = stream.get();
+    stream_->begin(std::min(level, max_level(codec)));
+    output_ = Buffer::allocate(reserve + stream_->bound(total));
+    written_ = reserve;
+}
+
+Error Compressor::feed(std::span<const uint8_t> input) {
+    auto written = stream_->feed(input, {output_.mutable_data() + written_, output_.size() - written_});
+    if (!written)
+        return std::move(written).error();
+    written_ += *written;
+    return {};
+}
+
+Result<Buffer> Compressor::finish() {
+    auto written = stream_->finish({output_.mutable_data() + written_, output_.size() - written_});
+    if (!written)
+        return std::move(written).error();
+    return std::exchange(output_, Buffer()).slice(0, written_ + *written);
+}
+
+Decompressor::Decompressor() = default;
+Decompressor::~Decompressor() = default;
+
+void Decompressor::recycle(Buffer buffer) {
+    if (buffer.unique())
+        spare_ = std::move(buffer);
+}
+
+Result<Buffer> Decompressor::run(Compression codec, Bytes input, int8_t magic, size_t max_size) {
+    if (codec == Compression::none || index_of(codec) >= std::size(streams_))
+        return Error(Errc::_bad_compression, fmt::format("codec number {} is not known", static_cast<int>(codec)));
+    auto& stream = streams_[index_of(codec)];
+    if (!stream)
+        stream = make_decompressor(codec);
+
+    Buffer mended;
+    if (codec == Compression::lz4 && magic == 0) {
+        mended = Buffer::copy_of(input);
+        lz4::mend_header_checksum({mended.mutable_data(), mended.size()});
+        input = mended;
+    }
+    stream->begin(input);
+    Buffer output = std::exchange(spare_, Buffer());
+    const size_t wanted = std::min(max_size, std::max(smallest_output, input.size() * usual_ratio));
+    if (output.size() < wanted / 2 || output.empty())
+        output = Buffer::allocate(wanted);
+    size_t size = 0;
+    for (;;) {
+        const auto step = stream->read({output.mutable_data() + size, std::min(output.size(), max_size) - size});
+        if (!step)
+            return Error(Errc::_bad_compression, fmt::format("{}: {}", name_of(codec), step.error().message()));
+        size += step->written;
+        if (step->done)
+            return output.slice(0, size);
+        if (size >= max_size)
+            return Error(Errc::_bad_compression, fmt::format("{}: more than {} bytes when decompressed", name_of(codec), max_size));
+        Buffer larger = Buffer::allocate(std::min(max_size, output.size() * 2));
+        std::memcpy(larger.mutable_data(), output.data(), size);
+        output = std::move(larger);
+    }
+}
+
+} // namespace ottla::codec
