@@ -1,5 +1,5 @@
-// The embedded cluster: Kafka brokers in this process, on loopback ports, for tests, examples and first steps. Any Kafka
-// client can talk to it. What it stores lives in memory only.
+// The embedded cluster: Kafka brokers in this process, on loopback ports, for tests, examples and first
+// steps. Any Kafka client can talk to it. What it stores lives in memory only.
 #pragma once
 
 #include <chrono>
@@ -52,7 +52,8 @@ public:
     std::optional<std::pair<int64_t, int64_t>> offsets(const std::string& topic, int32_t partition) const;
     std::optional<int32_t> leader(const std::string& topic, int32_t partition) const;
 
-    // --- faults: `api_key` is Kafka's number (0 Produce, 1 Fetch, 3 Metadata, ...), broker -1 means every broker
+    // --- faults: `api_key` is Kafka's number (0 Produce, 1 Fetch, 3 Metadata, ...), broker -1 means every
+    // broker
     /// The next `count` requests of this kind get `error` instead of being done.
     void fail_next(int16_t api_key, int count, Errc error, int32_t broker = -1);
     /// The next `count` requests of this kind are done, but the connection closes instead of an answer.
@@ -67,7 +68,8 @@ public:
     void limit_versions(int16_t api_key, int16_t min, int16_t max);
     /// Makes `broker` leader of the partition, under the next leader epoch.
     error_code move_leader(const std::string& topic, int32_t partition, int32_t broker);
-    /// Closes the broker's connections and stops listening; start() listens again on the same port, data kept.
+    /// Closes the broker's connections and stops listening; start() listens again on the same port, data
+    /// kept.
     void stop(int32_t broker);
     void start(int32_t broker);
     /// Closes the broker's connections at once.

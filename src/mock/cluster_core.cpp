@@ -19,6 +19,7 @@ ClusterCore::ClusterCore(CoreOptions options, Outlet& outlet)
 ConnectionId ClusterCore::connect(int32_t broker) {
     const ConnectionId id = next_connection_++;
     connections_[id].broker = broker;
+    ++connection_counts_[broker];
     return id;
 }
 
@@ -241,8 +242,17 @@ uint64_t ClusterCore::request_count(int16_t api_key, int32_t broker) const {
     return count;
 }
 
+uint64_t ClusterCore::connection_count(int32_t broker) const {
+    uint64_t count = 0;
+    for (const auto& [where, number] : connection_counts_)
+        if (broker == every_broker || where == broker)
+            count += number;
+    return count;
+}
+
 int64_t ClusterCore::timestamp_ms(TimePoint now) const {
-    return options_.start_timestamp_ms + std::chrono::duration_cast<Milliseconds>(now - options_.start).count();
+    return options_.start_timestamp_ms +
+           std::chrono::duration_cast<Milliseconds>(now - options_.start).count();
 }
 
 } // namespace ottla::mock

@@ -1,6 +1,6 @@
-// A Kafka cluster without sockets, threads or clocks: brokers, topics, logs and the connections to them. Bytes come in
-// with `now`, answers go out through an Outlet; the same core serves the socket server and a simulation.
-// Here: connections and their turn-taking, faults, cluster state. What each API does: api/*.cpp.
+// A Kafka cluster without sockets, threads or clocks: brokers, topics, logs and the connections to them.
+// Bytes come in with `now`, answers go out through an Outlet; the same core serves the socket server and a
+// simulation. Here: connections and their turn-taking, faults, cluster state. What each API does: api/*.cpp.
 #pragma once
 
 #include <chrono>
@@ -30,7 +30,8 @@ public:
     virtual ~Outlet() = default;
     /// One whole frame, size prefix included, to be sent in pieces.
     virtual void send(ConnectionId connection, std::vector<Buffer> frame) = 0;
-    /// No more is to be read; what was given to `send` may still leave. The core has forgotten the connection.
+    /// No more is to be read; what was given to `send` may still leave. The core has forgotten the
+    /// connection.
     virtual void close(ConnectionId connection) = 0;
 };
 
@@ -94,10 +95,13 @@ public:
     // --- brokers
     /// A new broker, up, at this address.
     void add_broker(int32_t id, std::string host, int32_t port);
+
     const std::map<int32_t, Broker>& brokers() const { return brokers_; }
+
     /// The first broker that is up, -1 when none is.
     int32_t controller() const;
-    /// Ends its connections and gives its partitions to other replicas that are up; without one they have no leader.
+    /// Ends its connections and gives its partitions to other replicas that are up; without one they have no
+    /// leader.
     void stop(int32_t broker, TimePoint now);
     /// It takes the lead of partitions which have none and of which it is a replica.
     void start(int32_t broker);
@@ -113,7 +117,11 @@ public:
     TimePoint poll(TimePoint now);
     /// Bytes of requests that wait for the one before them: a driver stops reading when this grows.
     size_t backlog_bytes(ConnectionId connection) const;
-    size_t connection_count() const { return connections_.size(); }
+
+    size_t open_connections() const { return connections_.size(); }
+
+    /// How many connections there have been.
+    uint64_t connection_count(int32_t broker) const;
 
     // --- topics
     struct NewTopic {
@@ -123,8 +131,9 @@ public:
         std::vector<std::vector<int32_t>> assignment;
         TopicConfig config;
     };
-    /// Errors: topic_exception (the name), topic_already_exists, invalid_partitions, invalid_replication_factor,
-    /// invalid_replica_assignment.
+
+    /// Errors: topic_exception (the name), topic_already_exists, invalid_partitions,
+    /// invalid_replication_factor, invalid_replica_assignment.
     Error check(const NewTopic& topic) const;
     /// As `check`; the topic exists when it returns.
     Error create_topic(const NewTopic& topic);
@@ -133,28 +142,40 @@ public:
     /// Null when there is none.
     Topic* find_topic(const std::string& name);
     Topic* find_topic(const Uuid& id);
+
     std::map<std::string, Topic>& topics() { return topics_; }
+
     /// Errors: unknown_topic_or_part, broker_not_available.
     Error move_leader(const std::string& topic, int32_t partition, int32_t broker, TimePoint now);
 
     // --- faults and counters
     Faults& faults() { return faults_; }
+
     /// max < 0: the API is gone. Ranges are cut to what the core implements.
     void limit_versions(int16_t api_key, int16_t min, int16_t max) { limits_[api_key] = {min, max}; }
+
     /// Accepted versions of an API the core has.
     std::pair<int16_t, int16_t> versions(int16_t api_key, int16_t min, int16_t max) const;
     uint64_t request_count(int16_t api_key, int32_t broker) const;
 
     // --- for handlers
     const CoreOptions& options() const { return options_; }
+
     const std::string& cluster_id() const { return cluster_id_; }
+
     int64_t timestamp_ms(TimePoint now) const;
+
     int64_t next_producer_id() { return next_producer_id_++; }
+
     struct TransactionalProducer {
         int64_t producer_id = -1;
         int16_t epoch = -1;
     };
-    std::map<std::string, TransactionalProducer>& transactional_producers() { return transactional_producers_; }
+
+    std::map<std::string, TransactionalProducer>& transactional_producers() {
+        return transactional_producers_;
+    }
+
     /// The connection's fetch, which is about to be parked, waits for so many bytes in these partitions.
     void wait_for(ConnectionId connection, std::vector<PartitionRef> partitions, int64_t missing_bytes);
     /// Records came: wakes fetches that have enough.
@@ -181,6 +202,7 @@ private:
         std::vector<PartitionRef> waits_in;
         int64_t missing_bytes = 0;
     };
+
     using Connections = std::map<ConnectionId, Connection>;
 
     void pump(ConnectionId id, TimePoint now);
@@ -214,6 +236,7 @@ private:
     Faults faults_;
     std::map<int16_t, std::pair<int16_t, int16_t>> limits_;
     std::map<std::pair<int16_t, int32_t>, uint64_t> request_counts_;
+    std::map<int32_t, uint64_t> connection_counts_;
 };
 
 } // namespace ottla::mock

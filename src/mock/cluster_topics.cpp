@@ -19,7 +19,8 @@ bool has_duplicates(std::vector<int32_t> ids) {
 
 Error check_assignment(const ClusterCore::NewTopic& topic, const std::map<int32_t, Broker>& brokers) {
     if (topic.partitions != -1 || topic.replication_factor != -1)
-        return {Errc::invalid_request, "with an assignment, partition count and replication factor must be -1"};
+        return {
+            Errc::invalid_request, "with an assignment, partition count and replication factor must be -1"};
     for (const auto& replicas : topic.assignment) {
         if (replicas.empty() || replicas.size() != topic.assignment.front().size())
             return {Errc::invalid_replica_assignment, "partitions differ in their number of replicas"};
@@ -34,7 +35,9 @@ Error check_assignment(const ClusterCore::NewTopic& topic, const std::map<int32_
 
 } // namespace
 
-void ClusterCore::add_broker(int32_t id, std::string host, int32_t port) { brokers_[id] = {std::move(host), port}; }
+void ClusterCore::add_broker(int32_t id, std::string host, int32_t port) {
+    brokers_[id] = {std::move(host), port};
+}
 
 std::vector<int32_t> ClusterCore::brokers_up() const {
     std::vector<int32_t> up;
@@ -59,9 +62,10 @@ void ClusterCore::stop(int32_t id, TimePoint now) {
         for (Partition& partition : topic.partitions) {
             if (partition.leader != id)
                 continue;
-            const auto next = std::find_if(partition.replicas.begin(), partition.replicas.end(), [&](int32_t r) {
-                return brokers_.at(r).up;
-            });
+            const auto next =
+                std::find_if(partition.replicas.begin(), partition.replicas.end(), [&](int32_t r) {
+                    return brokers_.at(r).up;
+                });
             lead(partition, next == partition.replicas.end() ? no_leader : *next);
         }
     }

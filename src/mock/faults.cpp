@@ -49,6 +49,8 @@ void Faults::set_throttle(int32_t broker, Milliseconds time) {
     throttles_[broker] = time;
 }
 
-Faults::Milliseconds Faults::throttle(int32_t broker) const { return look_up(throttles_, broker, every_broker); }
+Faults::Milliseconds Faults::throttle(int32_t broker) const {
+    return look_up(throttles_, broker, every_broker);
+}
 
 } // namespace ottla::mock

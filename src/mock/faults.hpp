@@ -1,5 +1,5 @@
-// What the test asked to go wrong: errors instead of work, lost requests and answers, delays, throttling. One rule applies
-// to one API on one broker or on all; counted rules are used up in the order they were made.
+// What the test asked to go wrong: errors instead of work, lost requests and answers, delays, throttling. One
+// rule applies to one API on one broker or on all; counted rules are used up in the order they were made.
 #pragma once
 
 #include <chrono>
@@ -19,6 +19,7 @@ public:
     using Milliseconds = std::chrono::milliseconds;
 
     enum class Kind { error, drop_request, drop_reply };
+
     struct Fault {
         Kind kind;
         Errc error = Errc::no_error; ///< of Kind::error

@@ -4,12 +4,11 @@
 #include <cstring>
 
 #include "base/endian.hpp"
+#include "record/batch_header.hpp"
 
 namespace ottla::mock {
 namespace {
 
-constexpr size_t header_size = 61;
-constexpr size_t leader_epoch_at = 12;
 /// Batches up to this size are copied whole, which keeps large frames from being held by small slices.
 constexpr size_t small_batch = 4 * 1024;
 
@@ -24,7 +23,7 @@ void add_cut(const Buffer& piece, size_t& room, std::vector<Buffer>& out) {
 } // namespace
 
 int64_t PartitionLog::append(NewBatch batch, int32_t leader_epoch) {
-    const size_t copied = batch.bytes.size() <= small_batch ? batch.bytes.size() : header_size;
+    const size_t copied = batch.bytes.size() <= small_batch ? batch.bytes.size() : record::batch_header_size;
     StoredBatch stored;
     stored.base_offset = end_offset_;
     stored.last_offset = end_offset_ + batch.last_offset_delta;
@@ -34,7 +33,7 @@ int64_t PartitionLog::append(NewBatch batch, int32_t leader_epoch) {
     if (copied < batch.bytes.size())
         stored.rest = batch.bytes.slice(copied, batch.bytes.size() - copied);
     store_be(stored.head.mutable_data(), stored.base_offset);
-    store_be(stored.head.mutable_data() + leader_epoch_at, leader_epoch);
+    store_be(stored.head.mutable_data() + record::at::leader_epoch, leader_epoch);
 
     const int64_t base = end_offset_;
     end_offset_ = stored.last_offset + 1;
@@ -51,13 +50,16 @@ void PartitionLog::begin_epoch(int32_t epoch) {
 
 size_t PartitionLog::find(int64_t offset) const {
     const auto at = std::lower_bound(
-        batches_.begin(), batches_.end(), offset, [](const StoredBatch& batch, int64_t wanted) {
-            return batch.last_offset < wanted;
-        });
+        batches_.begin(),
+        batches_.end(),
+        offset,
+        [](const StoredBatch& batch, int64_t wanted) { return batch.last_offset < wanted; }
+    );
     return static_cast<size_t>(at - batches_.begin());
 }
 
-size_t PartitionLog::read(int64_t offset, size_t max_bytes, FirstBatch first, std::vector<Buffer>& out) const {
+size_t
+PartitionLog::read(int64_t offset, size_t max_bytes, FirstBatch first, std::vector<Buffer>& out) const {
     size_t at = find(offset);
     if (at == batches_.size())
         return 0;
@@ -82,13 +84,21 @@ size_t PartitionLog::available(int64_t offset, size_t enough) const {
 }
 
 EpochEnd PartitionLog::end_of_epoch(int32_t epoch) const {
-    const auto after = std::upper_bound(
-        epochs_.begin(), epochs_.end(), epoch, [](int32_t wanted, const EpochStart& start) {
+    const auto after =
+        std::upper_bound(epochs_.begin(), epochs_.end(), epoch, [](int32_t wanted, const EpochStart& start) {
             return wanted < start.epoch;
         });
     if (after == epochs_.begin())
         return {};
     return {std::prev(after)->epoch, after == epochs_.end() ? end_offset_ : after->offset};
+}
+
+int32_t PartitionLog::epoch_at(int64_t offset) const {
+    int32_t epoch = -1;
+    for (const EpochStart& start : epochs_)
+        if (start.offset <= offset)
+            epoch = start.epoch;
+    return epoch;
 }
 
 void PartitionLog::apply_retention() {

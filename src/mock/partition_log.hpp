@@ -1,5 +1,5 @@
-// The log of one partition: batches in offset order, kept as the bytes that arrived. Base offset and leader epoch are
-// set in a copy of the batch header (the crc covers neither), so received frames stay untouched.
+// The log of one partition: batches in offset order, kept as the bytes that arrived. Base offset and leader
+// epoch are set in a copy of the batch header (the crc covers neither), so received frames stay untouched.
 // Knows offsets, sizes, timestamps and epochs. Does not judge batches (batch_check) and knows no producers.
 #pragma once
 
@@ -40,7 +40,8 @@ struct EpochEnd {
 class PartitionLog {
 public:
     /// Oldest batches go when the log exceeds `retention_bytes`, except the newest one; 0: they never go.
-    explicit PartitionLog(size_t retention_bytes = 0) : retention_bytes_(retention_bytes) {}
+    explicit PartitionLog(size_t retention_bytes = 0)
+        : retention_bytes_(retention_bytes) {}
 
     /// Returns the base offset it got.
     int64_t append(NewBatch batch, int32_t leader_epoch);
@@ -48,23 +49,29 @@ public:
     void begin_epoch(int32_t epoch);
 
     int64_t start_offset() const { return start_offset_; }
+
     /// The offset that the next record gets; also high watermark and last stable offset.
     int64_t end_offset() const { return end_offset_; }
+
     size_t size_bytes() const { return size_bytes_; }
 
     enum class FirstBatch {
         within_limit, ///< nothing comes when the first batch exceeds the limit
         always        ///< the first batch comes whole, however large
     };
-    /// Appends to `out` the stored bytes from the batch that holds `offset` on, at most `max_bytes`: like a broker it
-    /// cuts the last batch anywhere. `offset` must be within [start_offset, end_offset]. Returns how many bytes.
+    /// Appends to `out` the stored bytes from the batch that holds `offset` on, at most `max_bytes`: like a
+    /// broker it cuts the last batch anywhere. `offset` must be within [start_offset, end_offset]. Returns
+    /// how many bytes.
     size_t read(int64_t offset, size_t max_bytes, FirstBatch first, std::vector<Buffer>& out) const;
     /// What `read` without a limit would give, counted no further than `enough`.
     size_t available(int64_t offset, size_t enough) const;
 
     /// Oldest first.
     const std::deque<StoredBatch>& batches() const { return batches_; }
+
     EpochEnd end_of_epoch(int32_t epoch) const;
+    /// The leader epoch under which `offset` was written, or would be.
+    int32_t epoch_at(int64_t offset) const;
 
 private:
     struct EpochStart {

@@ -9,7 +9,9 @@ namespace {
 
 constexpr int32_t largest_sequence = std::numeric_limits<int32_t>::max();
 
-int32_t following(int32_t sequence) { return sequence == largest_sequence ? 0 : sequence + 1; }
+int32_t following(int32_t sequence) {
+    return sequence == largest_sequence ? 0 : sequence + 1;
+}
 
 } // namespace
 
@@ -35,14 +37,17 @@ Error ProducerTable::check(const ProducerBatch& batch, FirstSequence rule) const
             return {};
         return {
             Errc::out_of_order_sequence_number,
-            fmt::format("producer {} is new and begins with sequence {}", batch.producer_id, batch.first_sequence)};
+            fmt::format(
+                "producer {} is new and begins with sequence {}", batch.producer_id, batch.first_sequence
+            )};
     }
     const Producer& producer = found->second;
     if (batch.epoch < producer.epoch)
         return {
             Errc::invalid_producer_epoch,
             fmt::format("producer {}: epoch {} after {}", batch.producer_id, batch.epoch, producer.epoch)};
-    const int32_t expected = batch.epoch > producer.epoch ? 0 : following(producer.batches.back().last_sequence);
+    const int32_t expected =
+        batch.epoch > producer.epoch ? 0 : following(producer.batches.back().last_sequence);
     if (batch.first_sequence != expected)
         return {
             Errc::out_of_order_sequence_number,
@@ -51,7 +56,8 @@ Error ProducerTable::check(const ProducerBatch& batch, FirstSequence rule) const
                 batch.producer_id,
                 batch.epoch,
                 batch.first_sequence,
-                expected)};
+                expected
+            )};
     return {};
 }
 

@@ -1,5 +1,6 @@
-// What a partition remembers of idempotent producers (KIP-98, KIP-360): the epoch, and sequences and offsets of the last
-// five batches. Recognises repeats and gaps exactly as a broker does. Knows neither batches' bytes nor time.
+// What a partition remembers of idempotent producers (KIP-98, KIP-360): the epoch, and sequences and offsets
+// of the last five batches. Recognises repeats and gaps exactly as a broker does. Knows neither batches'
+// bytes nor time.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +39,8 @@ public:
 
     /// Where the same batch was appended before, if it is remembered.
     std::optional<Original> find_repeat(const ProducerBatch& batch) const;
-    /// Whether a batch that is no repeat comes in order. Errors: invalid_producer_epoch, out_of_order_sequence_number.
+    /// Whether a batch that is no repeat comes in order. Errors: invalid_producer_epoch,
+    /// out_of_order_sequence_number.
     Error check(const ProducerBatch& batch, FirstSequence rule = FirstSequence::any) const;
     /// The batch was appended at `base_offset`.
     void note(const ProducerBatch& batch, int64_t base_offset, int64_t timestamp_ms);
@@ -49,6 +51,7 @@ private:
         int32_t last_sequence;
         Original original;
     };
+
     struct Producer {
         int16_t epoch = -1;
         std::deque<Batch> batches; // newest last

@@ -34,8 +34,8 @@ struct Partition {
 
 struct TopicConfig {
     TimestampType timestamp_type = TimestampType::create_time; ///< message.timestamp.type
-    size_t max_message_bytes = 1048588;                        ///< max.message.bytes, of a batch with its header
-    size_t retention_bytes = 0;                                ///< retention.bytes of a partition; 0: no limit
+    size_t max_message_bytes = 1048588; ///< max.message.bytes, of a batch with its header
+    size_t retention_bytes = 0;         ///< retention.bytes of a partition; 0: no limit
 };
 
 struct Topic {
@@ -45,16 +45,17 @@ struct Topic {
     std::vector<Partition> partitions;
 
     Partition* find(int32_t index) {
-        return index >= 0 && static_cast<size_t>(index) < partitions.size() ? &partitions[static_cast<size_t>(index)]
-                                                                           : nullptr;
+        return index >= 0 && static_cast<size_t>(index) < partitions.size()
+                   ? &partitions[static_cast<size_t>(index)]
+                   : nullptr;
     }
 };
 
 /// Letters, digits, '.', '_' and '-', at most 249 of them, and neither "." nor "..".
 inline bool is_valid_topic_name(std::string_view name) {
     const auto allowed = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-               c == '-';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+               c == '_' || c == '-';
     };
     return !name.empty() && name.size() <= 249 && name != "." && name != ".." &&
            std::all_of(name.begin(), name.end(), allowed);

@@ -1,5 +1,5 @@
-// ApiVersions v0-4. v1 adds the throttle time, v3 the client's name and version (checked, KIP-511) and features.
-// v4 only differs for features whose range begins with 0; there are none here.
+// ApiVersions v0-4. v1 adds the throttle time, v3 the client's name and version (checked, KIP-511) and
+// features. v4 only differs for features whose range begins with 0; there are none here.
 #include "mock/api/api_versions.hpp"
 
 #include <algorithm>
@@ -14,7 +14,9 @@ bool is_software_name(const std::string& text) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
     };
     return !text.empty() && alphanumeric(text.front()) && alphanumeric(text.back()) &&
-           std::all_of(text.begin(), text.end(), [&](char c) { return alphanumeric(c) || c == '-' || c == '.'; });
+           std::all_of(text.begin(), text.end(), [&](char c) {
+               return alphanumeric(c) || c == '-' || c == '.';
+           });
 }
 
 void add(const ClusterCore& cluster, const Api& api, msg::ApiVersionsResponse& response) {
@@ -30,8 +32,8 @@ void add(const ClusterCore& cluster, const Api& api, msg::ApiVersionsResponse& r
 Outcome act(ClusterCore& cluster, const Call& call, msg::ApiVersionsRequest& request) {
     msg::ApiVersionsResponse response;
     response.error_code = code(call.injected);
-    if (call.version >= 3 &&
-        !(is_software_name(request.client_software_name) && is_software_name(request.client_software_version)))
+    if (call.version >= 3 && !(is_software_name(request.client_software_name) &&
+                               is_software_name(request.client_software_version)))
         response.error_code = code(Errc::invalid_request);
     if (response.error_code == 0)
         for (const Api* api : all())

@@ -1,5 +1,6 @@
-// CreateTopics v2-7. v4 allows -1 for partitions and replication factor, v5 answers with what was made, v7 with the id.
-// The controller does it in a real cluster; since KRaft any broker passes the request on, so here any broker does it.
+// CreateTopics v2-7. v4 allows -1 for partitions and replication factor, v5 answers with what was made, v7
+// with the id. The controller does it in a real cluster; since KRaft any broker passes the request on, so
+// here any broker does it.
 #include <charconv>
 #include <map>
 
@@ -96,10 +97,10 @@ Outcome act(ClusterCore& cluster, const Call& call, msg::CreateTopicsRequest& re
         }
         const auto& options = cluster.options();
         const bool assigned = !topic.assignment.empty();
-        out.num_partitions = assigned                ? static_cast<int32_t>(topic.assignment.size())
+        out.num_partitions = assigned                 ? static_cast<int32_t>(topic.assignment.size())
                              : topic.partitions == -1 ? options.default_partitions
                                                       : topic.partitions;
-        out.replication_factor = assigned                        ? static_cast<int16_t>(topic.assignment[0].size())
+        out.replication_factor = assigned ? static_cast<int16_t>(topic.assignment[0].size())
                                  : topic.replication_factor == -1 ? options.default_replication_factor
                                                                   : topic.replication_factor;
         if (const Topic* made = cluster.find_topic(wanted.name))

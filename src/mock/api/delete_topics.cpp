@@ -7,7 +7,9 @@ namespace ottla::mock::api {
 namespace {
 
 template <class Out>
-void delete_one(ClusterCore& cluster, const Call& call, const std::optional<std::string>& name, const Uuid& id, Out& out) {
+void delete_one(
+    ClusterCore& cluster, const Call& call, const std::optional<std::string>& name, const Uuid& id, Out& out
+) {
     const Topic* topic = name ? cluster.find_topic(*name) : cluster.find_topic(id);
     Error error = call.injected;
     if (!error && name && !id.is_zero())

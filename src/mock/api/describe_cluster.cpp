@@ -1,5 +1,5 @@
-// DescribeCluster v0-2. v1 adds the kind of endpoint asked for (1: brokers, 2: controllers), v2 fenced brokers, which do
-// not exist here: a broker that is down is not part of the answer.
+// DescribeCluster v0-2. v1 adds the kind of endpoint asked for (1: brokers, 2: controllers), v2 fenced
+// brokers, which do not exist here: a broker that is down is not part of the answer.
 #include <ottla/msg/describe_cluster.hpp>
 
 #include "mock/api/handler.hpp"

@@ -1,5 +1,5 @@
-// FindCoordinator v0-6. v1 adds the kind of key, v4 many keys in one request. Every key's coordinator is the broker that
-// its bytes choose among those that are up.
+// FindCoordinator v0-6. v1 adds the kind of key, v4 many keys in one request. Every key's coordinator is the
+// broker that its bytes choose among those that are up.
 #include <ottla/msg/find_coordinator.hpp>
 
 #include "mock/api/handler.hpp"
@@ -25,7 +25,8 @@ void fill(const ClusterCore& cluster, const Call& call, const std::string& key, 
     out.node_id = id;
     out.port = -1;
     if (broker == cluster.brokers().end()) {
-        out.error_code = code(call.injected == Errc::no_error ? Errc::coordinator_not_available : call.injected);
+        out.error_code =
+            code(call.injected == Errc::no_error ? Errc::coordinator_not_available : call.injected);
         out.error_message = error_text(static_cast<Errc>(out.error_code));
         return;
     }

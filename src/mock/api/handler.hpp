@@ -1,5 +1,5 @@
-// What a file in this folder provides: one Api, which is a key, a version range and a function from body to Outcome.
-// Each file says on top how the versions differ.
+// What a file in this folder provides: one Api, which is a key, a version range and a function from body to
+// Outcome. Each file says on top how the versions differ.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 #include <ottla/error.hpp>
 
 #include "mock/cluster_core.hpp"
-#include "wire/message.hpp"
+#include "wire/frame.hpp"
 
 namespace ottla::mock::api {
 
@@ -39,7 +39,9 @@ std::span<const Api* const> all();
 /// Null when the core does not have it.
 const Api* find(int16_t key);
 
-constexpr int16_t code(Errc error) { return static_cast<int16_t>(error); }
+constexpr int16_t code(Errc error) {
+    return static_cast<int16_t>(error);
+}
 
 /// The answer to `call`; fills in the throttle time where the API has one.
 template <class Response>
@@ -52,7 +54,8 @@ Outcome reply(const Call& call, Response& response) {
     return {.kind = Outcome::Kind::reply, .frame = frame->buffers(), .deadline = {}, .resume = {}};
 }
 
-/// Decodes the body and does the request; a body that cannot be decoded ends the connection, as with a broker.
+/// Decodes the body and does the request; a body that cannot be decoded ends the connection, as with a
+/// broker.
 template <class Request, Outcome (*act)(ClusterCore&, const Call&, Request&)>
 Outcome decoded(ClusterCore& cluster, const Call& call, const Buffer& body) {
     Request request;
@@ -66,8 +69,9 @@ inline Topic* find_topic(ClusterCore& cluster, bool by_id, const std::string& na
     return by_id ? cluster.find_topic(id) : cluster.find_topic(name);
 }
 
-/// What a leader says about a partition a client wants to read or write: unknown_topic_or_part, not_leader_for_partition,
-/// fenced_leader_epoch, unknown_leader_epoch or no_error. `leader_epoch`: what the client knows, -1: nothing.
+/// What a leader says about a partition a client wants to read or write: unknown_topic_or_part,
+/// not_leader_for_partition, fenced_leader_epoch, unknown_leader_epoch or no_error. `leader_epoch`: what the
+/// client knows, -1: nothing.
 Errc check_leader(const Call& call, const Partition* partition, int32_t leader_epoch);
 
 /// Adds the address of `broker` to a response's node_endpoints, once (KIP-951).

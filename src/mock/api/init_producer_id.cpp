@@ -1,5 +1,5 @@
-// InitProducerId v0-5. v3 adds the producer's present id and epoch (KIP-360), v4 PRODUCER_FENCED. Without a transactional
-// id a broker gives a fresh id whatever the request says.
+// InitProducerId v0-5. v3 adds the producer's present id and epoch (KIP-360), v4 PRODUCER_FENCED. Without a
+// transactional id a broker gives a fresh id whatever the request says.
 #include <limits>
 
 #include <ottla/msg/init_producer_id.hpp>
@@ -12,8 +12,12 @@ namespace {
 /// Brokers refuse longer transactions: transaction.max.timeout.ms.
 constexpr int32_t longest_transaction_ms = 15 * 60 * 1000;
 
-Errc next_epoch(ClusterCore& cluster, const Call& call, const msg::InitProducerIdRequest& request,
-                ClusterCore::TransactionalProducer& producer) {
+Errc next_epoch(
+    ClusterCore& cluster,
+    const Call& call,
+    const msg::InitProducerIdRequest& request,
+    ClusterCore::TransactionalProducer& producer
+) {
     if (request.transaction_timeout_ms <= 0 || request.transaction_timeout_ms > longest_transaction_ms)
         return Errc::invalid_transaction_timeout;
     ClusterCore::TransactionalProducer& known = cluster.transactional_producers()[*request.transactional_id];

@@ -1,6 +1,6 @@
-// Metadata v0-13. All topics: an empty list in v0, null from v1 on. v4 adds the choice not to create topics, v5 offline
-// replicas, v7 leader epochs, v8-10 and v8 authorized operations, v10 topic ids, v12 questions by id, v13 an error of the
-// whole answer. A topic that is created by the question is there at once.
+// Metadata v0-13. All topics: an empty list in v0, null from v1 on. v4 adds the choice not to create topics,
+// v5 offline replicas, v7 leader epochs, v8-10 and v8 authorized operations, v10 topic ids, v12 questions by
+// id, v13 an error of the whole answer. A topic that is created by the question is there at once.
 #include <ottla/msg/metadata.hpp>
 
 #include "mock/api/handler.hpp"
@@ -60,7 +60,10 @@ Topic* look_up(ClusterCore& cluster, const std::string& name, bool may_create, E
 }
 
 void answer_topics(
-    ClusterCore& cluster, const Call& call, const msg::MetadataRequest& request, msg::MetadataResponse& response
+    ClusterCore& cluster,
+    const Call& call,
+    const msg::MetadataRequest& request,
+    msg::MetadataResponse& response
 ) {
     const bool operations = request.include_topic_authorized_operations;
     const bool all_topics = !request.topics || (call.version == 0 && request.topics->empty());

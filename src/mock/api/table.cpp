@@ -24,19 +24,22 @@ std::span<const Api* const> all() {
 
 const Api* find(int16_t key) {
     const auto apis = all();
-    const auto found = std::find_if(apis.begin(), apis.end(), [&](const Api* api) { return api->key == key; });
+    const auto found =
+        std::find_if(apis.begin(), apis.end(), [&](const Api* api) { return api->key == key; });
     return found == apis.end() ? nullptr : *found;
 }
 
 Errc check_leader(const Call& call, const Partition* partition, int32_t leader_epoch) {
     if (!partition)
         return Errc::unknown_topic_or_part;
-    if (partition->leader != call.broker)
+    if (!partition->has_replica(call.broker))
         return Errc::not_leader_for_partition;
     if (leader_epoch >= 0 && leader_epoch < partition->leader_epoch)
         return Errc::fenced_leader_epoch;
     if (leader_epoch > partition->leader_epoch)
         return Errc::unknown_leader_epoch;
+    if (partition->leader != call.broker)
+        return Errc::not_leader_for_partition;
     return Errc::no_error;
 }
 

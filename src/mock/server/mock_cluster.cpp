@@ -1,0 +1,125 @@
+// The public handle: each call is one visit to the server's thread.
+#include <ottla/mock_cluster.hpp>
+
+#include <fmt/format.h>
+
+#include "mock/server/server.hpp"
+
+namespace ottla {
+
+using mock::ClusterCore;
+using mock::Faults;
+
+MockCluster::MockCluster(MockClusterOptions options)
+    : server_(std::make_unique<mock::Server>(options)) {
+}
+
+MockCluster::MockCluster(MockCluster&&) noexcept = default;
+MockCluster& MockCluster::operator=(MockCluster&&) noexcept = default;
+MockCluster::~MockCluster() = default;
+
+std::string MockCluster::bootstrap_servers() const {
+    std::string list;
+    for (const auto& [id, port] : server_->ports())
+        list += fmt::format("{}{}:{}", list.empty() ? "" : ",", server_->options().host, port);
+    return list;
+}
+
+uint16_t MockCluster::port(int32_t broker) const {
+    const auto found = server_->ports().find(broker);
+    return found == server_->ports().end() ? uint16_t{0} : found->second;
+}
+
+std::vector<int32_t> MockCluster::brokers() const {
+    std::vector<int32_t> ids;
+    for (const auto& [id, port] : server_->ports())
+        ids.push_back(id);
+    return ids;
+}
+
+error_code MockCluster::create_topic(const std::string& topic, int partitions, int16_t replication_factor) {
+    return server_->call([&](ClusterCore& core, TimePoint) {
+        ClusterCore::NewTopic wanted;
+        wanted.name = topic;
+        wanted.partitions = partitions;
+        wanted.replication_factor = replication_factor;
+        wanted.config = core.options().topic_defaults;
+        return core.create_topic(wanted).code;
+    });
+}
+
+std::optional<std::pair<int64_t, int64_t>>
+MockCluster::offsets(const std::string& topic, int32_t partition) const {
+    using Range = std::optional<std::pair<int64_t, int64_t>>;
+    return server_->call([&](ClusterCore& core, TimePoint) -> Range {
+        mock::Topic* found = core.find_topic(topic);
+        const mock::Partition* part = found ? found->find(partition) : nullptr;
+        return part ? Range({part->log.start_offset(), part->log.end_offset()}) : std::nullopt;
+    });
+}
+
+std::optional<int32_t> MockCluster::leader(const std::string& topic, int32_t partition) const {
+    return server_->call([&](ClusterCore& core, TimePoint) -> std::optional<int32_t> {
+        mock::Topic* found = core.find_topic(topic);
+        const mock::Partition* part = found ? found->find(partition) : nullptr;
+        return part && part->leader != mock::no_leader ? std::optional(part->leader) : std::nullopt;
+    });
+}
+
+void MockCluster::fail_next(int16_t api_key, int count, Errc error, int32_t broker) {
+    server_->call([&](ClusterCore& core, TimePoint) {
+        core.faults().add(api_key, broker, count, {Faults::Kind::error, error});
+    });
+}
+
+void MockCluster::drop_reply_next(int16_t api_key, int count, int32_t broker) {
+    server_->call([&](ClusterCore& core, TimePoint) {
+        core.faults().add(api_key, broker, count, {Faults::Kind::drop_reply});
+    });
+}
+
+void MockCluster::drop_request_next(int16_t api_key, int count, int32_t broker) {
+    server_->call([&](ClusterCore& core, TimePoint) {
+        core.faults().add(api_key, broker, count, {Faults::Kind::drop_request});
+    });
+}
+
+void MockCluster::delay(int16_t api_key, std::chrono::milliseconds wait, int32_t broker) {
+    server_->call([&](ClusterCore& core, TimePoint) { core.faults().set_delay(api_key, broker, wait); });
+}
+
+void MockCluster::throttle(std::chrono::milliseconds time, int32_t broker) {
+    server_->call([&](ClusterCore& core, TimePoint) { core.faults().set_throttle(broker, time); });
+}
+
+void MockCluster::limit_versions(int16_t api_key, int16_t min, int16_t max) {
+    server_->call([&](ClusterCore& core, TimePoint) { core.limit_versions(api_key, min, max); });
+}
+
+error_code MockCluster::move_leader(const std::string& topic, int32_t partition, int32_t broker) {
+    return server_->call([&](ClusterCore& core, TimePoint now) {
+        return core.move_leader(topic, partition, broker, now).code;
+    });
+}
+
+void MockCluster::stop(int32_t broker) {
+    server_->stop(broker);
+}
+
+void MockCluster::start(int32_t broker) {
+    server_->start(broker);
+}
+
+void MockCluster::drop_connections(int32_t broker) {
+    server_->call([&](ClusterCore& core, TimePoint) { core.drop_connections(broker); });
+}
+
+uint64_t MockCluster::request_count(int16_t api_key, int32_t broker) const {
+    return server_->call([&](ClusterCore& core, TimePoint) { return core.request_count(api_key, broker); });
+}
+
+uint64_t MockCluster::connection_count(int32_t broker) const {
+    return server_->call([&](ClusterCore& core, TimePoint) { return core.connection_count(broker); });
+}
+
+} // namespace ottla
