@@ -65,7 +65,8 @@ private:
     std::shared_ptr<const std::string> topic_;
     int32_t partition_ = -1;
     std::vector<RecordView> records_;
-    std::vector<Buffer> bytes_;
+    Buffer fetched_;                   ///< what views of uncompressed batches point into
+    std::vector<Buffer> decompressed_; ///< and those of compressed ones
 };
 
 /// What poll_records returns: batches of any number of partitions, and events.
@@ -80,6 +81,7 @@ public:
 private:
     friend class client::ConsumerImpl;
     std::vector<RecordBatch> batches_;
+    std::vector<RecordBatch> spare_; ///< emptied batches whose memory is used again
     std::vector<Message> events_;
     size_t count_ = 0;
 };

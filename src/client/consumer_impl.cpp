@@ -1,0 +1,285 @@
+// Assignment, positions, offset queries, the end. Reading is in consumer_poll.cpp.
+#include "client/consumer_impl.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <future>
+
+#include "core/fetch/list_offsets.hpp"
+#include "record/record_parser.hpp"
+
+namespace ottla::client {
+namespace {
+
+[[noreturn]] void fail(Errc code, std::string text = {}) { throw KafkaException(Error(code, std::move(text))); }
+
+std::string name_of(const TopicPartition& where) { return fmt::format("{}[{}]", where.topic, where.partition); }
+
+} // namespace
+
+std::shared_ptr<ConsumerImpl> ConsumerImpl::make(const Config& config, const Engine& engine, ConsumerOptions options) {
+    std::vector<std::string> warnings;
+    auto parsed = config::parse(config, config::Role::consumer, &warnings);
+    if (!parsed)
+        throw KafkaException(parsed.error());
+    auto driver = std::make_shared<ConsumerDriver>(
+        engine.loop(), std::move(*parsed), std::move(options.on_log), std::move(options.on_error));
+    for (const auto& warning : warnings)
+        driver->log(4, "CONFWARN", warning);
+    if (!engine.loop()->post([driver](TimePoint) { driver->start(); }))
+        fail(Errc::_destroy, "the engine's execution context is gone");
+    return std::make_shared<ConsumerImpl>(std::move(driver));
+}
+
+ConsumerImpl::ConsumerImpl(std::shared_ptr<ConsumerDriver> driver)
+    : driver_(std::move(driver)), context_{.check_crcs = driver_->config().check_crcs} {}
+
+// --- assignment
+
+void ConsumerImpl::assign(const std::vector<TopicPartitionOffset>& partitions) {
+    std::unordered_map<std::string, std::shared_ptr<const std::string>> topics;
+    std::unordered_map<TopicPartition, std::unique_ptr<Assigned>> fresh;
+    for (const auto& p : partitions) {
+        if (p.topic.empty() || p.partition < 0)
+            fail(Errc::_invalid_arg, fmt::format("cannot assign {}[{}]", p.topic, p.partition));
+        auto& topic = topics[p.topic];
+        if (!topic)
+            topic = std::make_shared<const std::string>(p.topic);
+        auto& assigned = fresh[{p.topic, p.partition}];
+        if (assigned)
+            fail(Errc::_invalid_arg, fmt::format("{}[{}] is assigned twice", p.topic, p.partition));
+        assigned = std::make_unique<Assigned>();
+        assigned->where = {p.topic, p.partition};
+        assigned->topic = topic;
+    }
+    std::lock_guard lock(use_);
+    check_open();
+    std::vector<core::StreamId> old;
+    for (const auto& [stream, assigned] : streams_)
+        old.push_back(stream);
+    std::vector<core::FetchStart> starts;
+    for (const auto& p : partitions) {
+        Assigned& assigned = *fresh.at({p.topic, p.partition});
+        assigned.stream = ++last_stream_;
+        starts.push_back({.where = assigned.where, .stream = assigned.stream, .offset = p.offset});
+    }
+    post([driver = driver_, starts = std::move(starts), old](TimePoint now) mutable {
+        if (!driver->running())
+            return;
+        for (auto& start : starts) // before the old ones go, so that what is known of their topics stays
+            driver->fetcher().add(std::move(start), now);
+        for (const auto stream : old)
+            driver->remove(stream);
+    });
+    assigned_ = std::move(fresh);
+    ready_.clear();
+    streams_.clear();
+    for (auto& [where, assigned] : assigned_)
+        streams_[assigned->stream] = assigned.get();
+    sort_in();
+}
+
+std::vector<TopicPartition> ConsumerImpl::assignment() const {
+    std::lock_guard lock(use_);
+    check_open();
+    std::vector<TopicPartition> all;
+    for (const auto& [where, assigned] : assigned_)
+        all.push_back(where);
+    std::sort(all.begin(), all.end());
+    return all;
+}
+
+void ConsumerImpl::seek(const TopicPartitionOffset& to) {
+    std::lock_guard lock(use_);
+    begin_stream(find({to.topic, to.partition}), to.offset, Duration::zero());
+    sort_in();
+}
+
+void ConsumerImpl::pause(const std::vector<TopicPartition>& partitions) {
+    std::lock_guard lock(use_);
+    for (const auto& where : partitions) {
+        Assigned& assigned = find(where);
+        assigned.paused = true;
+        unlist(assigned);
+        post([driver = driver_, stream = assigned.stream](TimePoint) {
+            if (driver->running())
+                driver->fetcher().pause(stream);
+        });
+    }
+}
+
+void ConsumerImpl::resume(const std::vector<TopicPartition>& partitions) {
+    std::lock_guard lock(use_);
+    for (const auto& where : partitions) {
+        Assigned& assigned = find(where);
+        assigned.paused = false;
+        list(assigned);
+        post([driver = driver_, stream = assigned.stream](TimePoint) {
+            if (driver->running())
+                driver->fetcher().resume(stream);
+        });
+    }
+}
+
+std::vector<TopicPartitionOffset> ConsumerImpl::position(const std::vector<TopicPartition>& partitions) const {
+    std::lock_guard lock(use_);
+    check_open();
+    std::vector<TopicPartitionOffset> positions;
+    for (const auto& where : partitions) {
+        const auto it = assigned_.find(where);
+        positions.push_back(
+            {.topic = where.topic,
+             .partition = where.partition,
+             .offset = it == assigned_.end() ? offset_invalid : it->second->position});
+    }
+    return positions;
+}
+
+void ConsumerImpl::check_open() const {
+    if (closed_)
+        fail(Errc::_state, "the consumer is closed");
+}
+
+ConsumerImpl::Assigned& ConsumerImpl::find(const TopicPartition& where) {
+    check_open();
+    const auto it = assigned_.find(where);
+    if (it == assigned_.end())
+        fail(Errc::_state, name_of(where) + " is not assigned");
+    return *it->second;
+}
+
+void ConsumerImpl::begin_stream(Assigned& assigned, int64_t offset, Duration delay) {
+    const core::StreamId old = assigned.stream;
+    core::FetchStart start{
+        .where = assigned.where,
+        .stream = ++last_stream_,
+        .offset = offset,
+        .paused = assigned.paused,
+        .delay = delay,
+    };
+    post([driver = driver_, start = std::move(start), old](TimePoint now) mutable {
+        if (!driver->running())
+            return;
+        driver->fetcher().add(std::move(start), now);
+        driver->remove(old);
+    });
+    unlist(assigned);
+    assigned.waiting.clear();
+    assigned.reader.end(context_);
+    assigned.stream = last_stream_;
+    streams_.erase(old);
+    streams_[assigned.stream] = &assigned;
+    driver_->queue().copy_watermarks(old, assigned.stream);
+}
+
+void ConsumerImpl::post(engine::Task task) {
+    if (!driver_->loop()->post(std::move(task)))
+        fail(Errc::_destroy, "the engine's execution context is gone");
+}
+
+// --- offset queries
+
+std::vector<int64_t> ConsumerImpl::query(std::vector<core::OffsetQuery> queries, std::chrono::milliseconds timeout) {
+    if (Error error = engine::check_may_block(*driver_->loop()))
+        throw KafkaException(std::move(error));
+    {
+        std::lock_guard lock(use_);
+        check_open();
+    }
+    constexpr auto longest = std::chrono::hours(24 * 365); // stands for no limit; time points overflow beyond
+    const Duration limit = timeout.count() < 0 ? Duration(longest) : Duration(timeout);
+    std::vector<std::future<Result<int64_t>>> answers;
+    for (auto& query : queries) {
+        query.timeout = limit;
+        query.isolation = driver_->config().isolation;
+        auto promise = std::make_shared<std::promise<Result<int64_t>>>();
+        answers.push_back(promise->get_future());
+        post([driver = driver_, query, promise = std::move(promise)](TimePoint) {
+            if (driver->running())
+                core::query_offset(
+                    driver->cluster().caller(), query, driver->queries(), [promise](Result<int64_t> answer) {
+                        promise->set_value(std::move(answer));
+                    });
+        });
+    }
+    std::vector<int64_t> offsets;
+    for (auto& answer : answers) {
+        try {
+            offsets.push_back(answer.get().value());
+        } catch (const std::future_error&) { // the promise went unkept
+            fail(Errc::_destroy, "the consumer was closed during the call");
+        }
+    }
+    return offsets;
+}
+
+Watermarks ConsumerImpl::query_watermarks(const TopicPartition& partition, std::chrono::milliseconds timeout) {
+    const auto offsets = query(
+        {{.where = partition, .timestamp = core::timestamp_earliest}, {.where = partition, .timestamp = core::timestamp_latest}},
+        timeout);
+    return {.low = offsets[0], .high = offsets[1]};
+}
+
+Watermarks ConsumerImpl::cached_watermarks(const TopicPartition& partition) const {
+    std::lock_guard lock(use_);
+    check_open();
+    const auto it = assigned_.find(partition);
+    const auto known = it == assigned_.end() ? std::nullopt : driver_->queue().watermarks(it->second->stream);
+    if (!known)
+        return {};
+    return {.low = known->first < 0 ? offset_invalid : known->first, .high = known->second};
+}
+
+std::vector<TopicPartitionOffset>
+ConsumerImpl::offsets_for_times(const std::vector<TopicPartitionOffset>& times, std::chrono::milliseconds timeout) {
+    std::vector<core::OffsetQuery> queries;
+    for (const auto& time : times)
+        queries.push_back({.where = {time.topic, time.partition}, .timestamp = time.offset});
+    const auto offsets = query(std::move(queries), timeout);
+    auto found = times;
+    for (size_t i = 0; i < found.size(); ++i)
+        found[i].offset = offsets[i] < 0 ? offset_end : offsets[i];
+    return found;
+}
+
+// --- the end
+
+void ConsumerImpl::close() {
+    {
+        std::lock_guard lock(use_);
+        if (std::exchange(closed_, true))
+            return;
+        ready_.clear();
+        streams_.clear();
+        assigned_.clear();
+    }
+    if (auto waiter = driver_->queue().take_waiter())
+        waiter(make_error_code(Errc::_destroy));
+    driver_->queue().interrupt();
+    engine::finish_on(driver_->loop(), [driver = driver_](TimePoint now) { driver->stop(now); });
+}
+
+void ConsumerImpl::detach(Message& message) {
+    if (message.bytes_.empty())
+        return;
+    // Key, value and headers lie side by side, in this order, each possibly absent.
+    const RecordView& record = message.record_;
+    const uint8_t* begin = nullptr;
+    const uint8_t* end = nullptr;
+    const auto cover = [&](Bytes bytes) {
+        if (bytes.empty_or_null())
+            return;
+        if (!begin)
+            begin = bytes.data();
+        end = bytes.end();
+    };
+    cover(record.key());
+    cover(record.value());
+    const Bytes headers = record::RecordParser::header_bytes(record);
+    cover(headers);
+    Buffer own = Buffer::copy_of(Bytes(begin ? begin : message.bytes_.data(), begin ? static_cast<size_t>(end - begin) : 0));
+    record::RecordParser::rebase(message.record_, begin ? begin : message.bytes_.data(), own.data());
+    message.bytes_ = std::move(own);
+}
+
+} // namespace ottla::client

@@ -1,0 +1,100 @@
+// What a Consumer handle stands for: the assignment as the application sees it, and the reading of what has been fetched,
+// on the consuming thread. What goes on at the brokers is the driver's.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <ottla/consumer.hpp>
+
+#include "client/consumer_driver.hpp"
+#include "client/slice_reader.hpp"
+#include "core/fetch/offset_query.hpp"
+
+namespace ottla::client {
+
+class ConsumerImpl : public std::enable_shared_from_this<ConsumerImpl> {
+public:
+    /// Throws KafkaException (_invalid_arg) for a wrong property.
+    static std::shared_ptr<ConsumerImpl> make(const Config& config, const Engine& engine, ConsumerOptions options);
+    explicit ConsumerImpl(std::shared_ptr<ConsumerDriver> driver);
+
+    void assign(const std::vector<TopicPartitionOffset>& partitions);
+    std::vector<TopicPartition> assignment() const;
+    void seek(const TopicPartitionOffset& to);
+    void pause(const std::vector<TopicPartition>& partitions);
+    void resume(const std::vector<TopicPartition>& partitions);
+    std::vector<TopicPartitionOffset> position(const std::vector<TopicPartition>& partitions) const;
+
+    std::optional<Message> poll(std::chrono::milliseconds timeout);
+    std::vector<Message> consume(size_t count, std::chrono::milliseconds timeout);
+    void poll_records(Records& into, std::chrono::milliseconds timeout);
+    void start_poll(Handler<Records> handler);
+
+    Watermarks query_watermarks(const TopicPartition& partition, std::chrono::milliseconds timeout);
+    Watermarks cached_watermarks(const TopicPartition& partition) const;
+    std::vector<TopicPartitionOffset>
+    offsets_for_times(const std::vector<TopicPartitionOffset>& times, std::chrono::milliseconds timeout);
+
+    void close();
+
+    static void detach(Message& message);
+
+private:
+    /// One assigned partition as the application sees it.
+    struct Assigned {
+        TopicPartition where;
+        std::shared_ptr<const std::string> topic;
+        core::StreamId stream = 0;
+        bool paused = false;
+        bool listed = false; ///< in `ready_`
+        int64_t position = offset_invalid;
+        std::deque<core::FetchEvent> waiting{};
+        SliceReader reader{}; ///< over the slice that is being handed out
+    };
+    struct AsyncPoll;
+
+    // --- with `use_` held
+    void check_open() const;
+    Assigned& find(const TopicPartition& where);
+    Assigned* next_ready();
+    void list(Assigned& assigned);
+    void unlist(Assigned& assigned);
+    /// Gives what has come to its partitions; what belongs to older streams is dropped.
+    void sort_in();
+    bool take_message(Message& out);
+    bool take_records(Records& into);
+    void recycle(Records& into);
+    bool read_batch(Assigned& assigned, Records& into);
+    void begin_stream(Assigned& assigned, int64_t offset, Duration delay);
+    /// Takes the front event of `assigned`: begins its slice (false), or makes it a message in `out` (true).
+    bool take_event(Assigned& assigned, Message& out);
+    void end_slice(Assigned& assigned);
+    /// What the reader found cannot be read; reading begins anew at the same place after a pause.
+    Message give_up_slice(Assigned& assigned);
+    Message make_event(const Assigned& assigned, Error error, int64_t offset) const;
+
+    /// Runs `take` whenever something may have come, until it returns true; false at the time limit.
+    template <class Take>
+    bool wait_for(std::chrono::milliseconds timeout, Take take);
+    void post(engine::Task task);
+    std::vector<int64_t> query(std::vector<core::OffsetQuery> queries, std::chrono::milliseconds timeout);
+    void run_async(std::shared_ptr<AsyncPoll> op);
+
+    const std::shared_ptr<ConsumerDriver> driver_;
+    mutable std::mutex use_; ///< uncontended unless an asynchronous poll runs elsewhere
+    bool closed_ = false;
+    core::StreamId last_stream_ = 0;
+    std::unordered_map<TopicPartition, std::unique_ptr<Assigned>> assigned_;
+    std::unordered_map<core::StreamId, Assigned*> streams_;
+    std::vector<Assigned*> ready_; ///< partitions with something to hand out, not paused
+    size_t turn_ = 0;              ///< whose turn it is in `ready_`
+    std::vector<core::FetchEvent> taken_;
+    DecodeContext context_;
+};
+
+} // namespace ottla::client

@@ -1,0 +1,120 @@
+#include "client/slice_reader.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace ottla::client {
+
+void SliceReader::begin(core::FetchedSlice slice, DecodeContext& context) {
+    active_ = true;
+    slice_ = std::move(slice);
+    walker_ = record::BatchWalker(Bytes(slice_.records));
+    position_ = slice_.from;
+    views_ = std::move(context.spare);
+    views_.clear();
+    at_ = 0;
+    next_aborted_ = 0;
+    aborted_producers_.clear();
+    error_ = {};
+}
+
+void SliceReader::end(DecodeContext& context) {
+    if (!std::exchange(active_, false))
+        return;
+    context.decoder.recycle(std::move(decompressed_));
+    decompressed_ = {};
+    slice_ = {};
+    if (views_.capacity() > context.spare.capacity())
+        context.spare = std::move(views_);
+    views_ = {};
+    at_ = 0;
+}
+
+SliceReader::Step SliceReader::next_batch(DecodeContext& context) {
+    views_.clear();
+    at_ = 0;
+    context.decoder.recycle(std::move(decompressed_));
+    decompressed_ = {};
+    const int64_t before = position_;
+    const Step step = decode_next(context, views_, decompressed_);
+    if (step == Step::records)
+        position_ = before; // moves with every record
+    return step;
+}
+
+SliceReader::Step
+SliceReader::take_batch(DecodeContext& context, std::vector<RecordView>& into, std::vector<Buffer>& decompressed) {
+    if (at_ < views_.size()) {
+        into.insert(into.end(), views_.begin() + static_cast<std::ptrdiff_t>(at_), views_.end());
+        position_ = views_.back().offset() + 1;
+        at_ = views_.size();
+        if (!decompressed_.empty())
+            decompressed.push_back(decompressed_);
+        return Step::records;
+    }
+    Buffer bytes;
+    const Step step = decode_next(context, into, bytes);
+    if (!bytes.empty())
+        decompressed.push_back(std::move(bytes));
+    return step;
+}
+
+/// Appends the records of the next batch that has any for the application, and moves the position past it.
+SliceReader::Step
+SliceReader::decode_next(DecodeContext& context, std::vector<RecordView>& into, Buffer& decompressed) {
+    record::BatchView batch;
+    for (;;) {
+        const auto step = walker_.next(batch);
+        if (!step) {
+            error_ = step.error();
+            return Step::bad;
+        }
+        if (*step != record::BatchWalker::Step::batch)
+            return Step::end;
+        const auto& header = batch.header;
+        if (header.is_control() && header.magic == 2) {
+            end_transaction(batch, context);
+        } else if (batch.next_offset() > position_ && !is_aborted(header)) {
+            const size_t before = into.size();
+            if (Error error = context.decoder.decode(batch, context.check_crcs, into, decompressed)) {
+                error_ = std::move(error);
+                return Step::bad;
+            }
+            const auto first = into.begin() + static_cast<std::ptrdiff_t>(before);
+            if (into.size() > before && into.back().offset() > header.last_offset()) {
+                into.resize(before);
+                error_ = Error(Errc::_bad_msg, fmt::format("batch at offset {}: a record beyond its end", header.base_offset));
+                return Step::bad;
+            }
+            if (into.size() > before && first->offset() < position_) // a fetch brings whole batches
+                into.erase(first, std::find_if(first, into.end(), [this](const RecordView& r) { return r.offset() >= position_; }));
+            if (into.size() > before) {
+                position_ = std::max(position_, batch.next_offset());
+                return Step::records;
+            }
+        }
+        position_ = std::max(position_, batch.next_offset());
+    }
+}
+
+bool SliceReader::is_aborted(const record::BatchHeader& header) {
+    for (; next_aborted_ < slice_.aborted.size() && slice_.aborted[next_aborted_].first_offset <= header.last_offset();
+         ++next_aborted_)
+        aborted_producers_.push_back(slice_.aborted[next_aborted_].producer_id);
+    return header.magic == 2 && header.is_transactional() &&
+           std::find(aborted_producers_.begin(), aborted_producers_.end(), header.producer_id) != aborted_producers_.end();
+}
+
+void SliceReader::end_transaction(const record::BatchView& batch, DecodeContext& context) {
+    if (!is_aborted(batch.header))
+        return;
+    std::vector<RecordView> records;
+    Buffer decompressed;
+    if (context.decoder.decode(batch, context.check_crcs, records, decompressed) || records.empty())
+        return; // a marker that cannot be read ends nothing; what follows stays hidden
+    const auto control = record::read_control(records.front());
+    if (control && control->type == record::ControlRecord::abort)
+        std::erase(aborted_producers_, batch.header.producer_id);
+}
+
+} // namespace ottla::client

@@ -1,0 +1,44 @@
+#include "core/fetch/offset_query.hpp"
+
+#include <fmt/format.h>
+
+#include "core/fetch/list_offsets.hpp"
+
+namespace ottla::core {
+namespace {
+
+Errc first_error(const msg::ListOffsetsResponse& response) {
+    if (response.topics.empty() || response.topics.front().partitions.empty())
+        return Errc::_bad_msg;
+    return static_cast<Errc>(response.topics.front().partitions.front().error_code);
+}
+
+} // namespace
+
+void query_offset(Caller& caller, OffsetQuery query, const CallScope& scope, MoveOnlyFunction<void(Result<int64_t>)> reply) {
+    auto request = list_offsets_request(query.isolation);
+    ask_for(request, query.where.topic, query.where.partition, -1, query.timestamp);
+    CallOptions options{.timeout = query.timeout};
+    if (query.timestamp >= 0)
+        options.min_version = 1; // before, times were those of segments
+    const Leader leader{query.where.topic, query.where.partition};
+    call<msg::ListOffsetsRequest>(
+        caller,
+        leader,
+        std::move(request),
+        options,
+        scope,
+        [where = std::move(query.where), reply = std::move(reply)](CallResult<msg::ListOffsetsResponse> result, TimePoint) mutable {
+            if (!result) {
+                reply(Error(result.error()));
+                return;
+            }
+            if (const Errc error = first_error(result->response); error != Errc::no_error)
+                reply(Error(error, fmt::format("{}[{}]: {}", where.topic, where.partition, error_text(error))));
+            else
+                reply(offset_in(result->response.topics.front().partitions.front(), result->version));
+        },
+        first_error);
+}
+
+} // namespace ottla::core
