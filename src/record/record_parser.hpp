@@ -2,6 +2,7 @@
 // against the bytes that are there, and headers are walked once so that iterating them needs no checks.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include <ottla/record.hpp>
@@ -82,6 +83,17 @@ public:
         view.value_ = move(view.value_);
         if (view.headers_)
             view.headers_ = to + (view.headers_ - from);
+    }
+
+    /// The encoded headers of a view; null when it has none.
+    static Bytes header_bytes(const RecordView& view) {
+        const uint8_t* end = view.headers_;
+        for (int32_t i = 0; i < 2 * view.header_count_; ++i) { // keys and values; checked when the record was parsed
+            int32_t size = -1;
+            end = get_varint32(end, end + max_varint32, size);
+            end += std::max(size, 0);
+        }
+        return view.header_count_ == 0 ? Bytes() : Bytes(view.headers_, static_cast<size_t>(end - view.headers_));
     }
 
     /// The encoded form of a header or field: a varint length, -1 for null, then the bytes. Null when malformed.
