@@ -1,0 +1,127 @@
+// The append path: topics, partitions, credit, and the list of partitions that have something for the producer core.
+// Application threads stop here. The core takes batches out and tells which partitions topics have.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <ottla/error.hpp>
+#include <ottla/record.hpp>
+
+#include "accumulator/partition_buffer.hpp"
+#include "config/client_config.hpp"
+
+namespace ottla::accumulator {
+
+/// The partitions of a topic at some time; never changed once published.
+struct PartitionTable {
+    std::vector<PartitionBuffer*> partitions;
+};
+
+struct Topic {
+    Topic(std::string n, const Supplies& supplies) : name(std::move(n)), unassigned(*this, partition_any, supplies) {}
+
+    const std::string name;
+    std::atomic<const PartitionTable*> table{nullptr}; ///< null: partitions are not known yet
+    std::atomic<int> refused{0}; ///< an Errc when records of this topic cannot be taken now (unknown topic, no access)
+
+    std::mutex unassigned_mutex;
+    PartitionBuffer unassigned; ///< records that wait for the first metadata
+
+    // The core's own.
+    TimePoint first_used{};
+    bool announced = false;
+    std::vector<std::unique_ptr<PartitionBuffer>> buffers;
+    std::vector<std::unique_ptr<const PartitionTable>> tables; ///< old ones too: a thread may still be reading them
+};
+
+struct AccumulatorConfig {
+    BatchLimits limits;
+    int64_t max_messages = 100'000;      ///< queue.buffering.max.messages, 0: no limit
+    int64_t max_bytes = int64_t{1} << 30; ///< queue.buffering.max.kbytes
+    size_t max_record_bytes = 1'000'000; ///< message.max.bytes, key and value
+    config::Partitioner partitioner = config::Partitioner::consistent_random;
+    std::chrono::milliseconds sticky{10}; ///< sticky.partitioning.linger.ms; zero: each record anew
+    uint64_t seed = 1;
+};
+
+struct SendRecord {
+    std::string_view topic;
+    Bytes key;
+    Bytes value;
+    std::span<const Header> headers;
+    int64_t timestamp_ms; ///< 0: now
+    int32_t partition;    ///< partition_any: the partitioner decides
+    Token token;
+};
+
+class Accumulator {
+public:
+    /// `wake` is called, from the appending thread, when the ready list was empty and is not any more.
+    Accumulator(AccumulatorConfig config, std::function<void()> wake);
+    ~Accumulator();
+
+    // --- any thread
+    /// Errors: _queue_full, msg_size_too_large, _unknown_partition, _unknown_topic and what else metadata said of the topic.
+    Errc append(const SendRecord& record);
+    /// Gives back the credit of `batch` and the batch itself.
+    void finish(Batch* batch);
+    /// Messages accepted and not finished.
+    int64_t outstanding() const { return messages_.load(std::memory_order_acquire); }
+    int64_t outstanding_bytes() const { return bytes_.load(std::memory_order_relaxed); }
+    /// From now on appends fail with this code.
+    void refuse(Errc code) { refused_.store(static_cast<int>(code), std::memory_order_release); }
+
+    // --- the core
+    /// Calls `f(PartitionBuffer&)` for each partition that opened or filled a batch since the last time.
+    template <class F>
+    void drain_ready(F&& f) {
+        PartitionBuffer* buffer = ready_.exchange(nullptr, std::memory_order_acq_rel);
+        while (buffer) {
+            PartitionBuffer* next = buffer->next_ready;
+            // Cleared before the core looks into it: what comes later lists it again.
+            buffer->listed.store(false, std::memory_order_release);
+            f(*buffer);
+            buffer = next;
+        }
+    }
+    /// Publishes that `topic` has `count` partitions and moves waiting records into them. Growth only: a smaller count is
+    /// ignored. Records for a partition that does not exist go to `rejected`, one batch each, error set.
+    void set_partitions(Topic& topic, int32_t count, BatchList& rejected);
+    /// Every topic that was ever used, in no order.
+    std::vector<Topic*> topics() const;
+
+    /// Milliseconds since 1970 by the coarse clock: what records are stamped with. Replaced by simulations.
+    static int64_t (*coarse_now_ms)();
+
+private:
+    Topic* find_topic(std::string_view name);
+    Topic* slow_find_topic(std::string_view name);
+    int32_t choose(const Topic& topic, Bytes key, const PartitionTable& table);
+    Errc append_unassigned(Topic& topic, AppendRecord record, int32_t partition);
+    void list(PartitionBuffer& buffer);
+    bool take_credit(int64_t bytes);
+    static int64_t cost(const AppendRecord& record);
+
+    const AccumulatorConfig config_;
+    const std::function<void()> wake_;
+    const uint64_t serial_; ///< tells this accumulator's entries in threads' caches from those of others
+    ChunkPool chunks_;
+    BatchPool batches_;
+    const Supplies supplies_;
+    std::atomic<int64_t> messages_{0};
+    std::atomic<int64_t> bytes_{0};
+    std::atomic<int> refused_{0};
+    std::atomic<PartitionBuffer*> ready_{nullptr};
+    mutable std::shared_mutex topics_mutex_;
+    boost::unordered_flat_map<std::string_view, std::unique_ptr<Topic>> topics_; // keys are the topics' own names
+};
+
+} // namespace ottla::accumulator

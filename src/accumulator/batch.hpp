@@ -1,0 +1,125 @@
+// One batch of one partition, from its first record to its last report. It belongs to one party at a time: the partition's
+// buffer (under its lock), the producer core, the delivery queue, the pool.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include <ottla/buffer.hpp>
+#include <ottla/error.hpp>
+#include <ottla/types.hpp>
+
+#include "record/batch_header.hpp"
+
+namespace ottla::accumulator {
+
+struct Topic;
+
+/// What the application attached to a message: an opaque pointer, or a handler of its own.
+struct Token {
+    uintptr_t value = 0;
+    bool is_handler = false;
+};
+
+/// A run of encoded records. Records never straddle chunks.
+struct Chunk {
+    Buffer memory;
+    size_t begin = 0; ///< of the first chunk: room for the batch header
+    size_t end = 0;
+
+    std::span<const uint8_t> records() const { return memory.span().subspan(begin, end - begin); }
+};
+
+struct Batch {
+    Batch* next = nullptr;
+    Topic* topic = nullptr;
+    int32_t partition = partition_any;
+
+    // --- while it is open
+    std::vector<Chunk> chunks;
+    std::vector<uintptr_t> tokens;     ///< by record; empty: none was given
+    std::vector<uint8_t> handlers;     ///< by record: the token is a handler; empty: none is
+    std::vector<int32_t> wanted;       ///< by record, of a topic whose partitions are not known yet
+    int32_t count = 0;
+    size_t bytes = 0;                  ///< with framing, uncompressed
+    size_t payload_bytes = 0;          ///< keys and values: what the credit counts
+    int64_t base_timestamp_ms = 0;
+    int64_t max_timestamp_ms = 0;
+    TimePoint opened{};
+
+    // --- set when it is sealed
+    std::vector<Buffer> wire; ///< header and records as they go out
+    int64_t producer_id = -1;
+    int16_t producer_epoch = -1;
+    int32_t base_sequence = -1;
+
+    // --- on its way
+    enum class State : uint8_t {
+        open,     ///< in the partition's buffer
+        waiting,  ///< with the core: to be sent for the first time or again
+        in_flight,
+        reported, ///< in the delivery queue
+    };
+    State state = State::open;
+    bool ambiguous = false; ///< sent at least once with an unknown outcome
+    int tries = 0;          ///< failed so far
+
+    // --- what became of it
+    Error error;
+    int64_t base_offset = offset_invalid;
+    int64_t log_append_time_ms = -1;
+    bool possibly_persisted = false; ///< of a failed one
+    Duration latency{};
+
+    bool has_tokens() const { return !tokens.empty(); }
+    /// Back to the state of a new one; memory of the vectors is kept.
+    void reset();
+};
+
+/// A singly linked list of batches, oldest first.
+class BatchList {
+public:
+    bool empty() const { return head_ == nullptr; }
+    Batch* front() const { return head_; }
+    void push(Batch* batch) {
+        batch->next = nullptr;
+        (tail_ ? tail_->next : head_) = batch;
+        tail_ = batch;
+    }
+    Batch* pop() {
+        Batch* batch = head_;
+        head_ = batch->next;
+        if (!head_)
+            tail_ = nullptr;
+        batch->next = nullptr;
+        return batch;
+    }
+    void append(BatchList&& other) {
+        if (other.empty())
+            return;
+        (tail_ ? tail_->next : head_) = other.head_;
+        tail_ = other.tail_;
+        other.head_ = other.tail_ = nullptr;
+    }
+
+private:
+    Batch* head_ = nullptr;
+    Batch* tail_ = nullptr;
+};
+
+/// Keeps finished batches for reuse. One lock a batch.
+class BatchPool {
+public:
+    ~BatchPool();
+    Batch* take();
+    void give_back(Batch* batch);
+
+private:
+    static constexpr size_t max_kept = 1024;
+    std::mutex mutex_;
+    BatchList free_;
+    size_t kept_ = 0;
+};
+
+} // namespace ottla::accumulator
