@@ -117,11 +117,11 @@ struct FieldFacts {
     int16_t until = 32767;
     int16_t null_since = 32767; ///< versions in which the field can be null
     int16_t null_until = -1;
-    int16_t tag = -1; ///< -1: not tagged
+    int16_t tag = -1;          ///< -1: not tagged
+    int64_t default_value = 0; ///< of numbers and booleans
     bool default_null = false;
     bool ignorable = false;      ///< may be dropped silently by versions that cannot carry it
     bool never_flexible = false; ///< keeps the old encoding of lengths in flexible versions
-    int64_t default_value = 0;   ///< of numbers and booleans
     const StructInfo* structure = nullptr;
 };
 
