@@ -115,8 +115,8 @@ struct OpsOf<std::optional<T>> {
 struct FieldFacts {
     int16_t since = 0;
     int16_t until = 32767;
-    int16_t null_since = 32767; ///< versions in which the field can be null
-    int16_t null_until = -1;
+    int16_t null_since = 32767; ///< versions in which the field can be null; as here: none
+    int16_t null_until = 32767;
     int16_t tag = -1;          ///< -1: not tagged
     int64_t default_value = 0; ///< of numbers and booleans
     bool default_null = false;
