@@ -1,7 +1,9 @@
 #include "accumulator/accumulator.hpp"
 
 #include <algorithm>
+#include <array>
 #include <ctime>
+#include <thread>
 
 #include "accumulator/partitioner.hpp"
 #include "base/rng.hpp"
@@ -18,15 +20,24 @@ int64_t read_coarse_clock() {
 
 std::atomic<uint64_t> next_serial{1};
 
-// The topic a thread used last, and where its keyless records go at the moment.
-struct ThreadCache {
+// What a thread keeps of the topics it used lately: their handles, and where its keyless records go at the moment.
+struct CacheEntry {
     uint64_t serial = 0;
     Topic* topic = nullptr;
     int32_t sticky_partition = partition_any;
     int64_t sticky_until_ms = 0;
-    Rng rng{0};
+};
+struct ThreadCache {
+    std::array<CacheEntry, 16> entries;
+    Rng rng{std::hash<std::thread::id>{}(std::this_thread::get_id())};
 };
 thread_local ThreadCache cache;
+
+// Good enough to keep a thread's few topics apart: their names usually differ in length or at an end.
+CacheEntry& cache_entry(std::string_view name) {
+    const size_t hash = name.empty() ? 0 : name.size() * 7 + static_cast<uint8_t>(name.back()) * 5 + static_cast<uint8_t>(name.front());
+    return cache.entries[hash % cache.entries.size()];
+}
 
 } // namespace
 
@@ -39,10 +50,6 @@ Accumulator::Accumulator(AccumulatorConfig config, std::function<void()> wake)
     , supplies_{chunks_, batches_, config.limits} {}
 
 Accumulator::~Accumulator() = default;
-
-int64_t Accumulator::cost(const AppendRecord& record) {
-    return static_cast<int64_t>(record.key.size() + record.value.size());
-}
 
 bool Accumulator::take_credit(int64_t bytes) {
     const int64_t messages = messages_.fetch_add(1, std::memory_order_relaxed) + 1;
@@ -65,12 +72,13 @@ Errc Accumulator::append(const SendRecord& send) {
         .timestamp_ms = send.timestamp_ms ? send.timestamp_ms : coarse_now_ms(),
         .token = send.token,
     };
-    if (record.key.size() + record.value.size() > config_.max_record_bytes)
+    const size_t size = payload_size(record);
+    if (size > config_.max_record_bytes)
         return Errc::msg_size_too_large;
-    Topic& topic = *find_topic(send.topic);
+    Topic& topic = find_topic(send.topic);
     if (const int refused = topic.refused.load(std::memory_order_relaxed))
         return static_cast<Errc>(refused);
-    const int64_t bytes = cost(record);
+    const auto bytes = static_cast<int64_t>(size);
     if (!take_credit(bytes))
         return Errc::_queue_full;
 
@@ -104,7 +112,7 @@ Errc Accumulator::append_unassigned(Topic& topic, AppendRecord record, int32_t p
     }
     // The partitions have become known meanwhile: as any other record.
     messages_.fetch_sub(1, std::memory_order_relaxed);
-    bytes_.fetch_sub(cost(record), std::memory_order_relaxed);
+    bytes_.fetch_sub(static_cast<int64_t>(payload_size(record)), std::memory_order_relaxed);
     return append(
         {.topic = topic.name,
          .key = record.key,
@@ -115,53 +123,47 @@ Errc Accumulator::append_unassigned(Topic& topic, AppendRecord record, int32_t p
          .token = record.token});
 }
 
-int32_t Accumulator::choose(const Topic& topic, Bytes key, const PartitionTable& table) {
+int32_t Accumulator::choose(Topic& topic, Bytes key, const PartitionTable& table) {
     const auto count = static_cast<int32_t>(table.partitions.size());
     const int32_t hashed = count == 1 ? 0 : partition_of(config_.partitioner, key, count);
     if (hashed != partition_any)
         return hashed;
-    // find_topic has just made the cache point to this topic.
-    (void)topic;
+    const auto random = [&] { return static_cast<int32_t>(cache.rng.below(static_cast<uint64_t>(count))); };
     const auto sticky_ms = config_.sticky.count();
-    if (sticky_ms) {
-        const int64_t now = coarse_now_ms();
-        if (cache.sticky_partition >= 0 && cache.sticky_partition < count && now < cache.sticky_until_ms)
-            return cache.sticky_partition;
-        cache.sticky_until_ms = now + sticky_ms;
+    if (sticky_ms == 0)
+        return random();
+    CacheEntry& entry = cache_entry(topic.name);
+    const int64_t now = coarse_now_ms();
+    if (entry.topic != &topic || entry.serial != serial_)
+        entry = {serial_, &topic};
+    if (entry.sticky_partition < 0 || now >= entry.sticky_until_ms) {
+        entry.sticky_partition = random();
+        entry.sticky_until_ms = now + sticky_ms;
     }
-    return cache.sticky_partition = static_cast<int32_t>(cache.rng.below(static_cast<uint64_t>(count)));
+    return entry.sticky_partition;
 }
 
-Topic* Accumulator::find_topic(std::string_view name) {
-    if (cache.serial == serial_ && cache.topic->name == name)
-        return cache.topic;
-    return slow_find_topic(name);
+Topic& Accumulator::find_topic(std::string_view name) {
+    CacheEntry& entry = cache_entry(name);
+    if (entry.serial != serial_ || entry.topic->name != name)
+        entry = {serial_, &look_up_topic(name)};
+    return *entry.topic;
 }
 
-Topic* Accumulator::slow_find_topic(std::string_view name) {
-    Topic* topic = nullptr;
+Topic& Accumulator::look_up_topic(std::string_view name) {
     {
         std::shared_lock lock(topics_mutex_);
         const auto it = topics_.find(name);
         if (it != topics_.end())
-            topic = it->second.get();
+            return *it->second;
     }
-    if (!topic) {
-        std::unique_lock lock(topics_mutex_);
-        const auto it = topics_.find(name);
-        if (it != topics_.end()) {
-            topic = it->second.get();
-        } else {
-            auto made = std::make_unique<Topic>(std::string(name), supplies_);
-            topic = made.get();
-            topics_.emplace(std::string_view(topic->name), std::move(made));
-        }
-    }
-    if (cache.serial != serial_)
-        cache.rng = Rng(config_.seed ^ reinterpret_cast<uintptr_t>(&cache));
-    cache.serial = serial_;
-    cache.topic = topic;
-    cache.sticky_partition = partition_any;
+    std::unique_lock lock(topics_mutex_);
+    const auto it = topics_.find(name);
+    if (it != topics_.end())
+        return *it->second;
+    auto made = std::make_unique<Topic>(std::string(name), supplies_);
+    Topic& topic = *made;
+    topics_.emplace(std::string_view(topic.name), std::move(made));
     return topic;
 }
 
@@ -204,11 +206,10 @@ void Accumulator::set_partitions(Topic& topic, int32_t count, BatchList& rejecte
 
     std::lock_guard lock(topic.unassigned_mutex);
     BatchList waiting = topic.unassigned.take_all();
-    cache.serial = 0; // this thread chooses for others now: not with its own stickiness
     while (!waiting.empty()) {
         Batch* batch = waiting.pop();
         const record::BatchContext context{.base_timestamp = batch->base_timestamp_ms};
-        size_t index = 0;
+        int32_t index = 0;
         for (const Chunk& chunk : batch->chunks) {
             const auto bytes = chunk.records();
             const uint8_t* at = bytes.data();
@@ -223,12 +224,10 @@ void Accumulator::set_partitions(Topic& topic, int32_t count, BatchList& rejecte
                     .value = view.value(),
                     .headers = headers,
                     .timestamp_ms = view.timestamp_ms(),
-                    .token =
-                        {.value = batch->tokens.empty() ? 0 : batch->tokens[index],
-                         .is_handler = !batch->handlers.empty() && batch->handlers[index] != 0},
+                    .token = batch->token(index),
                     .since = batch->opened,
                 };
-                int32_t partition = batch->wanted[index++];
+                int32_t partition = batch->wanted[static_cast<size_t>(index++)];
                 if (partition == partition_any)
                     partition = choose(topic, record.key, *table);
                 if (partition < 0 || partition >= count) {

@@ -46,10 +46,9 @@ struct AccumulatorConfig {
     BatchLimits limits;
     int64_t max_messages = 100'000;      ///< queue.buffering.max.messages, 0: no limit
     int64_t max_bytes = int64_t{1} << 30; ///< queue.buffering.max.kbytes
-    size_t max_record_bytes = 1'000'000; ///< message.max.bytes, key and value
+    size_t max_record_bytes = 1'000'000; ///< message.max.bytes, of key, value and headers
     config::Partitioner partitioner = config::Partitioner::consistent_random;
     std::chrono::milliseconds sticky{10}; ///< sticky.partitioning.linger.ms; zero: each record anew
-    uint64_t seed = 1;
 };
 
 struct SendRecord {
@@ -102,13 +101,12 @@ public:
     static int64_t (*coarse_now_ms)();
 
 private:
-    Topic* find_topic(std::string_view name);
-    Topic* slow_find_topic(std::string_view name);
-    int32_t choose(const Topic& topic, Bytes key, const PartitionTable& table);
+    Topic& find_topic(std::string_view name);
+    Topic& look_up_topic(std::string_view name);
+    int32_t choose(Topic& topic, Bytes key, const PartitionTable& table);
     Errc append_unassigned(Topic& topic, AppendRecord record, int32_t partition);
     void list(PartitionBuffer& buffer);
     bool take_credit(int64_t bytes);
-    static int64_t cost(const AppendRecord& record);
 
     const AccumulatorConfig config_;
     const std::function<void()> wake_;

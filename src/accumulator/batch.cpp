@@ -8,7 +8,7 @@ void Batch::reset() {
     partition = partition_any;
     chunks.clear();
     tokens.clear();
-    handlers.clear();
+    kinds.clear();
     wanted.clear();
     count = 0;
     bytes = 0;
@@ -18,6 +18,7 @@ void Batch::reset() {
     producer_id = -1;
     producer_epoch = -1;
     base_sequence = -1;
+    magic = 2;
     state = State::open;
     ambiguous = false;
     tries = 0;
@@ -26,6 +27,7 @@ void Batch::reset() {
     log_append_time_ms = -1;
     possibly_persisted = false;
     latency = {};
+    served = 0;
 }
 
 BatchPool::~BatchPool() {

@@ -16,10 +16,17 @@ namespace ottla::accumulator {
 
 struct Topic;
 
-/// What the application attached to a message: an opaque pointer, or a handler of its own.
+/// What a token stands for.
+enum class TokenKind : uint8_t {
+    opaque,    ///< the application's pointer
+    callback,  ///< a handler of this message, served by poll
+    operation, ///< an asynchronous operation, completed when the outcome is known
+};
+
+/// What the application attached to a message.
 struct Token {
     uintptr_t value = 0;
-    bool is_handler = false;
+    TokenKind kind = TokenKind::opaque;
 };
 
 /// A run of encoded records. Records never straddle chunks.
@@ -39,7 +46,7 @@ struct Batch {
     // --- while it is open
     std::vector<Chunk> chunks;
     std::vector<uintptr_t> tokens;     ///< by record; empty: none was given
-    std::vector<uint8_t> handlers;     ///< by record: the token is a handler; empty: none is
+    std::vector<TokenKind> kinds;      ///< by record; empty: all are opaque
     std::vector<int32_t> wanted;       ///< by record, of a topic whose partitions are not known yet
     int32_t count = 0;
     size_t bytes = 0;                  ///< with framing, uncompressed
@@ -53,6 +60,7 @@ struct Batch {
     int64_t producer_id = -1;
     int16_t producer_epoch = -1;
     int32_t base_sequence = -1;
+    int8_t magic = 2; ///< of what is in `wire`
 
     // --- on its way
     enum class State : uint8_t {
@@ -72,7 +80,12 @@ struct Batch {
     bool possibly_persisted = false; ///< of a failed one
     Duration latency{};
 
-    bool has_tokens() const { return !tokens.empty(); }
+    int32_t served = 0; ///< reports already served, when a callback threw in the middle
+
+    Token token(int32_t record) const {
+        const auto i = static_cast<size_t>(record);
+        return {tokens.empty() ? 0 : tokens[i], kinds.empty() ? TokenKind::opaque : kinds[i]};
+    }
     /// Back to the state of a new one; memory of the vectors is kept.
     void reset();
 };

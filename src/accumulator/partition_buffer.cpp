@@ -62,16 +62,16 @@ PartitionBuffer::Appended PartitionBuffer::append(const AppendRecord& record) {
         at, size, batch.count, record.timestamp_ms - batch.base_timestamp_ms, record.key, record.value, record.headers);
     batch.chunks.back().end += size.total;
     batch.bytes += size.total;
-    batch.payload_bytes += record.key.size() + record.value.size();
+    batch.payload_bytes += payload_size(record);
     batch.max_timestamp_ms = std::max(batch.max_timestamp_ms, record.timestamp_ms);
 
     if (record.token.value || !batch.tokens.empty()) {
         batch.tokens.resize(static_cast<size_t>(batch.count)); // those before it had none
         batch.tokens.push_back(record.token.value);
     }
-    if (record.token.is_handler || !batch.handlers.empty()) {
-        batch.handlers.resize(static_cast<size_t>(batch.count));
-        batch.handlers.push_back(record.token.is_handler);
+    if (record.token.kind != TokenKind::opaque || !batch.kinds.empty()) {
+        batch.kinds.resize(static_cast<size_t>(batch.count));
+        batch.kinds.push_back(record.token.kind);
     }
     if (partition_ == partition_any)
         batch.wanted.push_back(record.wanted_partition);

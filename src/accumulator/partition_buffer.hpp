@@ -36,6 +36,14 @@ struct AppendRecord {
     TimePoint since{};                        ///< when it was accepted, if that is not now
 };
 
+/// What the credit counts of a record: its payload, without framing.
+inline size_t payload_size(const AppendRecord& record) {
+    size_t size = record.key.size() + record.value.size();
+    for (const Header& header : record.headers)
+        size += header.key.size() + header.value.size();
+    return size;
+}
+
 class PartitionBuffer {
 public:
     PartitionBuffer(Topic& topic, int32_t partition, const Supplies& supplies)

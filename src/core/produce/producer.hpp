@@ -1,0 +1,152 @@
+// The producer's protocol logic: which batches go out when, in which order, and what their answers mean. Knows sequences,
+// limits and outcomes; finds leaders in the metadata, sends through the Caller, hands finished batches to the sink.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include <ottla/msg/init_producer_id.hpp>
+#include <ottla/msg/produce.hpp>
+
+#include "accumulator/accumulator.hpp"
+#include "base/backoff.hpp"
+#include "config/client_config.hpp"
+#include "core/cluster/cluster.hpp"
+#include "core/core.hpp"
+#include "core/produce/sealer.hpp"
+#include "core/produce/verdict.hpp"
+
+namespace ottla::core::produce {
+
+/// Takes batches whose outcome is settled. Called on the owning thread.
+class BatchSink {
+public:
+    virtual ~BatchSink() = default;
+    virtual void deliver(accumulator::Batch* batch) = 0;
+    /// The producer cannot go on; told once.
+    virtual void on_fatal(const Error& error) = 0;
+};
+
+/// What the producer needs of its cluster.
+struct ClusterPorts {
+    Caller& caller;
+    Metadata& metadata;
+    /// The highest usable version of Produce at a broker; -1: not known yet.
+    std::function<int16_t(int32_t node)> produce_version;
+    /// A leader has become known: opens the connection before it is needed.
+    std::function<void(int32_t node)> prepare;
+};
+
+class ProducerCore final : public Core {
+public:
+    ProducerCore(
+        accumulator::Accumulator& accumulator,
+        ClusterPorts cluster,
+        const config::ClientConfig& config,
+        BatchSink& sink,
+        ClusterEvents& events,
+        uint32_t client,
+        uint64_t seed);
+    ~ProducerCore() override;
+
+    TimePoint poll(TimePoint now) override;
+    /// Records go out at once while this is set.
+    void set_flushing(bool flushing);
+    /// Fails what is queued with _purge_queue and what is in flight with _purge_inflight.
+    void purge(TimePoint now);
+    /// Refuses further records and purges. Nothing is sent afterwards.
+    void close(TimePoint now);
+
+private:
+    using Batch = accumulator::Batch;
+
+    /// One partition with batches that have left its buffer, in the order of their sequences.
+    struct Partition {
+        accumulator::PartitionBuffer* buffer = nullptr;
+        std::deque<Batch*> unresolved;
+        int in_flight = 0;
+        int32_t sent_to = -1; ///< leader of what is in flight
+        int32_t next_sequence = 0;
+        TimePoint not_before{}; ///< of the next try
+        bool retrying = false;  ///< its first batch goes alone until it is resolved
+        bool active = false;    ///< in active_
+        bool gap = false;       ///< a number is missing: what follows it waits for a new identity
+    };
+    struct Sent {
+        Partition* partition;
+        Batch* batch;
+    };
+    struct Building {
+        msg::ProduceRequest request;
+        std::vector<Sent> sent;
+        size_t bytes = 0;
+        TimePoint deadline = never;
+        bool all_have_ids = true;
+        int8_t magic = 2;
+    };
+    enum class IdState : uint8_t { unneeded, wanted, asking, known, renewing };
+
+    // topics and identity
+    void learn_topics(TimePoint now);
+    void adopt_topic(accumulator::Topic& topic, TimePoint now);
+    void refuse_topic(accumulator::Topic& topic, Errc code);
+    TimePoint wait_limit(const accumulator::Topic& topic) const;
+    void ask_producer_id(TimePoint now);
+    void on_producer_id(CallResult<msg::InitProducerIdResponse> result, TimePoint now);
+    bool may_send(const Partition& partition) const;
+    void lose_sequence(Partition& partition);
+    void renew_identity_when_drained(TimePoint now);
+
+    // partitions
+    Partition& state_of(accumulator::PartitionBuffer& buffer);
+    void activate(Partition& partition);
+    TimePoint serve(Partition& partition, TimePoint now);
+    TimePoint expire(Partition& partition, TimePoint now);
+    Batch* next_to_send(Partition& partition, TimePoint now, int32_t leader, TimePoint& next);
+    bool prepare(Partition& partition, Batch& batch, int8_t magic, TimePoint now);
+
+    // requests
+    void add(Building& building, Partition& partition, Batch& batch, const TopicInfo& topic, int8_t magic);
+    void send(int32_t leader, Building building, TimePoint now);
+    void on_answer(const std::vector<Sent>& sent, CallResult<msg::ProduceResponse> result, TimePoint now);
+    void on_lost(Partition& partition, Batch& batch, const CallError& error, TimePoint now);
+    void on_outcome(Partition& partition, Batch& batch, Errc code, std::string detail, TimePoint now);
+    void back_off(Partition& partition, Batch& batch, TimePoint now);
+    void finish(Partition& partition, Batch& batch, Error error, TimePoint now);
+    void fail_unsent(Batch* batch, Error error);
+    void fail_all(Partition& partition, const Error& queued, const Error& flying, TimePoint now);
+    void fail_everything(const Error& queued, const Error& flying, TimePoint now);
+    void go_fatal(Error error, TimePoint now);
+
+    accumulator::Accumulator& accumulator_;
+    const ClusterPorts cluster_;
+    const config::ClientConfig& config_;
+    BatchSink& sink_;
+    ClusterEvents& events_;
+    const uint32_t client_;
+    Rng rng_;
+    CallScope scope_;
+    Sealer sealer_;
+
+    IdState id_state_ = IdState::unneeded;
+    Identity identity_;
+    TimePoint id_not_before_{};
+    int id_tries_ = 0;
+
+    std::vector<std::unique_ptr<Partition>> partitions_;
+    std::vector<Partition*> active_;
+    std::vector<accumulator::Topic*> topics_;    ///< announced to the metadata
+    std::vector<accumulator::Topic*> nameless_;  ///< their partitions are not known yet
+    uint64_t seen_metadata_ = 0;
+    std::map<int32_t, Building> building_; ///< by leader, of one poll
+    std::vector<std::shared_ptr<std::vector<Sent>>> requests_; ///< unanswered ones
+    int in_flight_ = 0;
+    int flushing_ = 0;
+    Error fatal_;
+    bool closed_ = false;
+};
+
+} // namespace ottla::core::produce

@@ -1,0 +1,78 @@
+#include "core/produce/sealer.hpp"
+
+#include "record/builder.hpp"
+#include "record/record_parser.hpp"
+
+namespace ottla::core::produce {
+
+using accumulator::Batch;
+using accumulator::Chunk;
+
+Error Sealer::seal(Batch& batch, const Identity& identity, int32_t base_sequence, int8_t magic) {
+    batch.wire.clear();
+    batch.producer_id = identity.producer_id;
+    batch.producer_epoch = identity.epoch;
+    batch.base_sequence = base_sequence;
+    return magic == 2 ? seal_batch(batch, identity, base_sequence) : seal_message_set(batch, magic);
+}
+
+Error Sealer::seal_batch(Batch& batch, const Identity& identity, int32_t base_sequence) {
+    record::BatchHeader header{
+        .leader_epoch = -1,
+        .attributes = 0,
+        .last_offset_delta = batch.count - 1,
+        .base_timestamp = batch.base_timestamp_ms,
+        .max_timestamp = batch.max_timestamp_ms,
+        .producer_id = identity.producer_id,
+        .producer_epoch = identity.epoch,
+        .base_sequence = base_sequence,
+        .record_count = batch.count,
+    };
+    body_.clear();
+    for (const Chunk& chunk : batch.chunks)
+        body_.push_back(chunk.records());
+    if (compression_ != Compression::none) {
+        auto packed = record::compress_body(compressor_, compression_, level_, body_);
+        if (!packed)
+            return std::move(packed).error();
+        // A batch that does not shrink goes out as it is.
+        if (packed->size() < batch.bytes) {
+            header.attributes = static_cast<int16_t>(compression_);
+            const std::span<const uint8_t> records = packed->span().subspan(record::batch_header_size);
+            record::seal(packed->mutable_data(), header, std::span(&records, 1));
+            batch.wire.push_back(std::move(*packed));
+            return {};
+        }
+    }
+    Chunk& first = batch.chunks.front();
+    record::seal(first.memory.mutable_data(), header, body_);
+    batch.wire.push_back(first.memory.slice(0, first.end));
+    for (size_t i = 1; i < batch.chunks.size(); ++i)
+        batch.wire.push_back(batch.chunks[i].memory.slice(0, batch.chunks[i].end));
+    return {};
+}
+
+Error Sealer::seal_message_set(Batch& batch, int8_t magic) {
+    std::vector<record::BuildRecord> records;
+    records.reserve(static_cast<size_t>(batch.count));
+    const record::BatchContext context{.base_timestamp = batch.base_timestamp_ms};
+    for (const Chunk& chunk : batch.chunks) {
+        const auto bytes = chunk.records();
+        RecordView view;
+        for (const uint8_t* at = bytes.data(); at != bytes.data() + bytes.size();) {
+            at = record::RecordParser::parse(at, bytes.data() + bytes.size(), context, view);
+            records.push_back(
+                {.offset = view.offset(), .timestamp_ms = view.timestamp_ms(), .key = view.key(), .value = view.value()});
+            records.back().headers.assign(view.headers().begin(), view.headers().end());
+        }
+    }
+    // zstd came after these formats.
+    const Compression compression = compression_ == Compression::zstd ? Compression::none : compression_;
+    auto set = record::build_message_set(magic, {.compression = compression, .level = level_}, records);
+    if (!set)
+        return std::move(set).error();
+    batch.wire.push_back(std::move(*set));
+    return {};
+}
+
+} // namespace ottla::core::produce

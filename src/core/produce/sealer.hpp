@@ -1,0 +1,34 @@
+// Turns an open batch into what goes out: identity and sequence into the header, compression where asked for and worth it,
+// checksum; or, for old brokers, a message set. Deterministic: sealing again gives the same bytes but for the identity.
+#pragma once
+
+#include "accumulator/batch.hpp"
+#include "codec/codec.hpp"
+#include "config/client_config.hpp"
+
+namespace ottla::core::produce {
+
+struct Identity {
+    int64_t producer_id = -1;
+    int16_t epoch = -1;
+};
+
+class Sealer {
+public:
+    Sealer(Compression compression, int level) : compression_(compression), level_(level) {}
+
+    /// `magic` 2, or 0/1 for brokers that do not take batches. Errors: _bad_compression; _unsupported_feature for headers
+    /// in an old format.
+    Error seal(accumulator::Batch& batch, const Identity& identity, int32_t base_sequence, int8_t magic);
+
+private:
+    Error seal_batch(accumulator::Batch& batch, const Identity& identity, int32_t base_sequence);
+    Error seal_message_set(accumulator::Batch& batch, int8_t magic);
+
+    const Compression compression_;
+    const int level_;
+    codec::Compressor compressor_;
+    std::vector<std::span<const uint8_t>> body_;
+};
+
+} // namespace ottla::core::produce

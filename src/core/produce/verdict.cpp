@@ -1,0 +1,40 @@
+#include "core/produce/verdict.hpp"
+
+namespace ottla::core::produce {
+
+Verdict judge(Errc error, const Situation& batch) {
+    using enum Errc;
+    switch (error) {
+    case no_error:
+    case duplicate_sequence_number: // the first try had been stored, its answer lost
+        return Verdict::delivered;
+    case out_of_order_sequence_number:
+        // Behind an unresolved batch this is that one's gap, and closes when it is stored.
+        if (!batch.idempotent)
+            return Verdict::fail;
+        return batch.first ? Verdict::fatal : Verdict::retry;
+    case unknown_producer_id:
+    case invalid_producer_epoch:
+    case producer_fenced:
+    case invalid_producer_id_mapping:
+        return batch.idempotent ? Verdict::fatal : Verdict::fail;
+    case unsupported_for_message_format:
+    case invalid_required_acks:
+    case cluster_authorization_failed:
+        return batch.idempotent ? Verdict::fatal : Verdict::fail;
+    case msg_size_too_large:
+    case record_list_too_large:
+    case topic_authorization_failed:
+    case invalid_record:
+    case invalid_timestamp:
+    case topic_exception:
+    case policy_violation:
+        return Verdict::fail;
+    default:
+        if (needs_metadata_refresh(error))
+            return Verdict::refresh_retry;
+        return is_retriable(error) ? Verdict::retry : Verdict::fail;
+    }
+}
+
+} // namespace ottla::core::produce
