@@ -97,16 +97,14 @@ Error decode_request_head(RequestHead& out, const Buffer& frame) {
     const msg::ApiInfo* api = msg::find_api(out.api_key);
     if (!api || out.version < api->min_version || out.version > api->max_version)
         return {};
+    const int16_t header_version =
+        msg::request_header_version(static_cast<msg::ApiKey>(out.api_key), out.version);
     msg::RequestHeader header;
-    const auto used = decode_prefix(
-        msg::RequestHeader::info(),
-        &header,
-        msg::request_header_version(static_cast<msg::ApiKey>(out.api_key), out.version),
-        frame
-    );
+    const auto used = decode_prefix(msg::RequestHeader::info(), &header, header_version, frame);
     if (!used)
         return used.error();
-    out.client_id = std::move(header.client_id);
+    if (header_version >= 1)
+        out.client_id = std::move(header.client_id);
     out.body = frame.slice(*used, frame.size() - *used);
     return {};
 }
