@@ -176,8 +176,10 @@ void Fetcher::on_partition_error(Partition& partition, Errc error, int32_t node,
             reset_position(partition, why);
         }
     } else if (needs_metadata_refresh(error) || error == Errc::unknown_topic_id || error == Errc::inconsistent_topic_id) {
-        if (partition.node() == node) // no newer leader was named
+        if (partition.node() == node) { // no newer leader was named
+            partition.leader = -1;      // until metadata say again
             back_off(partition, now);
+        }
         metadata_.refresh(
             fmt::format("{}[{}]: {}", partition.where.topic, partition.where.partition, error_name(error)));
     } else if (is_retriable(error) && error != Errc::invalid_msg) {

@@ -100,6 +100,8 @@ void Fetcher::on_offset(Partition& partition, Errc error, int64_t offset, TimePo
         error = Errc::_bad_msg; // neither an offset nor an error
     back_off(partition, now);
     if (needs_metadata_refresh(error) || error == Errc::_transport || error == Errc::_timed_out) {
+        if (needs_metadata_refresh(error))
+            partition.leader = -1; // until metadata say again
         metadata_.refresh(fmt::format(
             "offset of {}[{}]: {}", partition.where.topic, partition.where.partition, error_name(error)));
     } else if (!is_retriable(error) && partition.error_told != error) {

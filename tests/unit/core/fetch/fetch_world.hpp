@@ -199,9 +199,10 @@ struct FetchWorld {
                 auto& line = out.partitions.emplace_back();
                 line.partition_index = partition.partition_index;
                 line.error_code = static_cast<int16_t>(error);
-                line.offset = offset;
                 if (caller.version_of(asked->second) == 0)
                     line.old_style_offsets = {offset};
+                else
+                    line.offset = offset;
             }
         }
         caller.answer(asked->second, response, now);

@@ -1,0 +1,244 @@
+// The consumer without a network: slices are put into its queue by hand, as the fetcher would.
+#include "client/consumer_impl.hpp"
+
+#include <malloc.h>
+
+#include <boost/asio/io_context.hpp>
+
+#include "catch.hpp"
+#include "record/builder.hpp"
+#include "unit/allocation_count.hpp"
+
+using namespace ottla;
+using namespace ottla::client;
+using namespace std::chrono_literals;
+
+namespace {
+
+Buffer batch(int64_t base, int count, Compression codec = Compression::none) {
+    static const std::string value(100, 'x');
+    std::vector<record::BuildRecord> records;
+    for (int i = 0; i < count; ++i)
+        records.push_back({.offset = base + i, .timestamp_ms = 1, .key = "k", .value = value});
+    return record::build_batch({.base_offset = base, .compression = codec}, records).value();
+}
+
+// The loop is never run: what the consumer posts to it waits there.
+struct World {
+    explicit World(config::ClientConfig config = {})
+        : driver(std::make_shared<ConsumerDriver>(
+              Engine(io.get_executor()).loop(),
+              std::move(config),
+              [](int, std::string_view, std::string_view) {},
+              [this](const KafkaError& e) { errors.push_back(e.code()); }))
+        , consumer(std::make_shared<ConsumerImpl>(driver)) {}
+    ~World() { consumer->close(); }
+
+    void assign(int partitions) {
+        std::vector<TopicPartitionOffset> all;
+        for (int p = 0; p < partitions; ++p)
+            all.push_back({.topic = "t", .partition = p, .offset = 0});
+        consumer->assign(all);
+        streams += partitions;
+    }
+    void deliver(core::StreamId stream, Buffer bytes, int64_t from, int64_t messages) {
+        driver->queue().deliver(
+            {stream, core::FetchedSlice{.records = std::move(bytes), .from = from, .next = from + messages, .messages = messages}});
+    }
+    /// "partition@offset" of each message there is, or "partition:ERROR@offset".
+    std::vector<std::string> drain() {
+        std::vector<std::string> seen;
+        while (const auto message = consumer->poll(0ms))
+            seen.push_back(
+                std::to_string(message->partition()) + (message->error() ? ":" + error_name(message->error().errc()) : "") + "@" +
+                std::to_string(message->offset()));
+        return seen;
+    }
+    int64_t credited() {
+        std::vector<core::Credit> credits;
+        driver->queue().take_credits(credits, core::FetchSink::Wake::no);
+        int64_t messages = 0;
+        for (const auto& credit : credits)
+            messages += credit.messages;
+        return messages;
+    }
+
+    boost::asio::io_context io;
+    std::vector<Errc> errors;
+    std::shared_ptr<ConsumerDriver> driver;
+    std::shared_ptr<ConsumerImpl> consumer;
+    core::StreamId streams = 0;
+};
+
+using Seen = std::vector<std::string>;
+
+size_t allocated_bytes() { return mallinfo2().uordblks; }
+
+} // namespace
+
+TEST_CASE("partitions take turns slice by slice", "[consumer]") {
+    World world;
+    world.assign(2);
+    world.deliver(1, batch(0, 2), 0, 2);
+    world.deliver(1, batch(2, 2), 2, 2);
+    world.deliver(2, batch(0, 2), 0, 2);
+    CHECK(world.drain() == Seen{"0@0", "0@1", "1@0", "1@1", "0@2", "0@3"});
+    CHECK(world.credited() == 6);
+    CHECK(world.consumer->position({{"t", 0}, {"t", 1}, {"t", 7}}).at(0).offset == 4);
+}
+
+TEST_CASE("slices of older streams are dropped, in the queue and half read", "[consumer]") {
+    World world;
+    world.assign(1);
+    world.deliver(1, batch(0, 5), 0, 5);
+    CHECK(world.consumer->poll(0ms)->offset() == 0);
+    world.deliver(1, batch(5, 5), 5, 5);
+    world.consumer->seek({.topic = "t", .partition = 0, .offset = 100});
+    world.deliver(1, batch(10, 5), 10, 5); // was on its way
+    CHECK(world.drain().empty());
+    world.deliver(2, batch(100, 1), 100, 1);
+    CHECK(world.drain() == Seen{"0@100"});
+    world.assign(1);
+    world.deliver(2, batch(101, 1), 101, 1);
+    world.deliver(3, batch(0, 1), 0, 1);
+    CHECK(world.drain() == Seen{"0@0"});
+}
+
+TEST_CASE("pause keeps what was fetched, half read or not", "[consumer]") {
+    World world;
+    world.assign(2);
+    world.deliver(1, batch(0, 3), 0, 3);
+    CHECK(world.consumer->poll(0ms)->offset() == 0);
+    world.consumer->pause({{"t", 0}});
+    world.deliver(1, batch(3, 1), 3, 1);
+    world.deliver(2, batch(0, 1), 0, 1);
+    CHECK(world.drain() == Seen{"1@0"});
+    Records records;
+    world.consumer->poll_records(records, 0ms);
+    CHECK(records.empty());
+    world.consumer->resume({{"t", 0}});
+    CHECK(world.drain() == Seen{"0@1", "0@2", "0@3"});
+}
+
+TEST_CASE("events keep their place between messages", "[consumer]") {
+    World world;
+    world.assign(1);
+    world.deliver(1, batch(0, 1), 0, 1);
+    world.driver->queue().deliver({1, core::EndOfPartition{1}});
+    world.driver->queue().deliver({1, core::PartitionFailure{Error(Errc::topic_authorization_failed), 1}});
+    world.deliver(1, batch(1, 1), 1, 1);
+    CHECK(world.drain() == Seen{"0@0", "0:_PARTITION_EOF@1", "0:TOPIC_AUTHORIZATION_FAILED@1", "0@1"});
+}
+
+TEST_CASE("a batch with a wrong checksum is an event, and reading begins anew there", "[consumer]") {
+    World world;
+    world.assign(1);
+    const Buffer good = batch(0, 2);
+    const Buffer bad = batch(2, 2);
+    Buffer both = Buffer::allocate(good.size() + bad.size());
+    std::memcpy(both.mutable_data(), good.data(), good.size());
+    std::memcpy(both.mutable_data() + good.size(), bad.data(), bad.size());
+    both.mutable_data()[both.size() - 1] ^= 1;
+    world.deliver(1, both, 0, 4);
+    world.deliver(1, batch(4, 1), 4, 1); // fetched ahead: comes again with the new stream
+    CHECK(world.drain() == Seen{"0@0", "0@1", "0:_BAD_MSG@2"});
+    world.deliver(2, batch(2, 2), 2, 2);
+    CHECK(world.drain() == Seen{"0@2", "0@3"});
+}
+
+TEST_CASE("views and messages can be mixed", "[consumer]") {
+    World world;
+    world.assign(1);
+    world.deliver(1, batch(0, 5, Compression::lz4), 0, 5);
+    CHECK(world.consumer->poll(0ms)->offset() == 0);
+    Records records;
+    world.consumer->poll_records(records, 0ms);
+    CHECK(records.count() == 4);
+    CHECK(records.batches().at(0).begin()->offset() == 1);
+    CHECK(world.consumer->position({{"t", 0}}).at(0).offset == 5);
+    CHECK(world.credited() == 5);
+}
+
+TEST_CASE("views live as long as their Records, also when moved", "[consumer]") {
+    World world;
+    world.assign(1);
+    Records kept;
+    for (const auto codec : {Compression::none, Compression::zstd}) {
+        world.deliver(1, batch(0, 3, codec), 0, 3);
+        Records records;
+        world.consumer->poll_records(records, 0ms);
+        kept = std::move(records);
+        world.deliver(1, batch(3, 50, codec), 3, 50);
+        world.consumer->poll_records(records, 0ms);
+        REQUIRE(kept.count() == 3);
+        for (const auto& record : kept.batches().at(0))
+            CHECK(record.value().text() == std::string(100, 'x'));
+    }
+}
+
+TEST_CASE("a detached message keeps nothing else alive", "[consumer]") {
+    World world;
+    world.assign(1);
+    const size_t before = allocated_bytes();
+    world.deliver(1, batch(0, 5000), 0, 5000);
+    auto message = world.consumer->poll(0ms);
+    REQUIRE(message);
+    message->detach();
+    CHECK(message->value().text() == std::string(100, 'x'));
+    CHECK(message->key().text() == "k");
+    world.consumer->assign({});
+    CHECK(allocated_bytes() < before + 400'000); // the slice alone was more
+    CHECK(message->value().text() == std::string(100, 'x'));
+}
+
+TEST_CASE("credits ring the fetcher only when it asked for them", "[consumer]") {
+    int rung = 0;
+    ConsumerQueue queue([&] { ++rung; });
+    std::vector<core::Credit> credits;
+    queue.give_back({1, 5, 50});
+    queue.give_back({1, 5, 50});
+    queue.give_back({2, 1, 10});
+    CHECK(rung == 0);
+    queue.take_credits(credits, core::FetchSink::Wake::on_next_credit); // there are some: no need to wake
+    REQUIRE(credits.size() == 2);
+    CHECK(credits[0].messages == 10);
+    queue.give_back({1, 1, 1});
+    CHECK(rung == 0);
+    queue.take_credits(credits, core::FetchSink::Wake::no);
+    queue.take_credits(credits, core::FetchSink::Wake::on_next_credit);
+    queue.give_back({1, 1, 1});
+    queue.give_back({1, 1, 1});
+    CHECK(rung == 1);
+}
+
+TEST_CASE("in steady state nothing is allocated per message", "[consumer]") {
+    World world;
+    world.assign(1);
+    Records records;
+    std::vector<Buffer> slices;
+    constexpr int per_slice = 1000;
+    for (int64_t i = 0; i < 20; ++i)
+        slices.push_back(batch(i * per_slice, per_slice, i % 2 ? Compression::lz4 : Compression::none));
+    int64_t next = 0;
+    const auto read = [&](size_t slice, bool views) {
+        world.deliver(1, slices[slice], next, per_slice);
+        const int64_t before = test::allocation_count();
+        int64_t seen = 0;
+        if (views) {
+            world.consumer->poll_records(records, 0ms);
+            seen = static_cast<int64_t>(records.count());
+        } else {
+            while (world.consumer->poll(0ms))
+                ++seen;
+        }
+        CHECK(seen == per_slice);
+        next += per_slice;
+        return test::allocation_count() - before;
+    };
+    for (const bool views : {true, false})
+        for (size_t i = 0; i < 10; ++i) {
+            const int64_t count = read(static_cast<size_t>(next / per_slice), views);
+            if (i >= 4) // the first ones grow what is kept
+                CHECK(count <= 4);
+        }
+}
