@@ -1,0 +1,103 @@
+// The Producer handle: thin calls into what it stands for.
+#include <ottla/producer.hpp>
+
+#include "client/producer_impl.hpp"
+#include "client/producer_send.hpp"
+#include "record/record_parser.hpp"
+
+namespace ottla {
+
+using accumulator::Token;
+using accumulator::TokenKind;
+
+Producer::Producer(const Config& config, ProducerOptions options) : Producer(config, Engine(), std::move(options)) {}
+
+Producer::Producer(const Config& config, Engine engine, ProducerOptions options)
+    : impl_(client::ProducerImpl::make(config, engine, std::move(options))) {}
+
+Producer::Producer(Producer&&) noexcept = default;
+
+Producer& Producer::operator=(Producer&& other) noexcept {
+    if (this != &other) {
+        const Producer old(std::move(*this));
+        impl_ = std::move(other.impl_);
+    }
+    return *this;
+}
+
+Producer::~Producer() {
+    if (!impl_ || impl_->ended())
+        return;
+    if (const size_t left = impl_->outstanding())
+        impl_->log(4, "TERMINATE", "producer destroyed with " + std::to_string(left) + " messages not reported: call flush() or close() first");
+    impl_->end(Error(Errc::_destroy, "the producer was destroyed"));
+}
+
+void Producer::produce(const ProducerRecord& record, void* opaque) {
+    if (const Errc code = impl_->append(record, {reinterpret_cast<uintptr_t>(opaque), TokenKind::opaque}); code != Errc::no_error)
+        throw KafkaException(impl_->explain(code, record));
+}
+
+void Producer::produce(const ProducerRecord& record, void* opaque, error_code& ec) noexcept {
+    const Errc code = impl_->append(record, {reinterpret_cast<uintptr_t>(opaque), TokenKind::opaque});
+    ec = make_error_code(code, code == Errc::_queue_full ? ErrorFlag::retriable : ErrorFlag::none);
+}
+
+void Producer::produce(const ProducerRecord& record, DeliveryHandler handler) {
+    error_code ec;
+    produce(record, std::move(handler), ec);
+    if (ec)
+        throw KafkaException(impl_->explain(to_errc(ec), record));
+}
+
+void Producer::produce(const ProducerRecord& record, DeliveryHandler handler, error_code& ec) {
+    auto owned = std::make_unique<DeliveryHandler>(std::move(handler));
+    const Errc code = impl_->append(record, {reinterpret_cast<uintptr_t>(owned.get()), TokenKind::callback});
+    if (code == Errc::no_error)
+        owned.release(); // the batch has it now
+    ec = make_error_code(code, code == Errc::_queue_full ? ErrorFlag::retriable : ErrorFlag::none);
+}
+
+struct Producer::PreparedSend {
+    std::shared_ptr<client::AsyncSend> send;
+};
+
+std::shared_ptr<Producer::PreparedSend> Producer::prepare_send(const ProducerRecord& record) {
+    auto prepared = std::make_shared<PreparedSend>(PreparedSend{std::make_shared<client::AsyncSend>(impl_->loop())});
+    impl_->send_or_wait(record, prepared->send);
+    return prepared;
+}
+
+void Producer::start_send(std::shared_ptr<PreparedSend> prepared, Handler<DeliveryReport> handler) {
+    prepared->send->initiate(std::move(handler));
+}
+
+size_t Producer::poll(std::chrono::milliseconds timeout) { return impl_->poll(timeout); }
+size_t Producer::flush(std::chrono::milliseconds timeout) { return impl_->flush(timeout); }
+size_t Producer::outstanding() const { return impl_->outstanding(); }
+
+void Producer::start_flush(const std::shared_ptr<client::ProducerImpl>& impl, PlainHandler handler) {
+    impl->start_flush(std::move(handler));
+}
+
+void Producer::close(std::chrono::milliseconds timeout) {
+    if (impl_->ended())
+        return;
+    impl_->flush(timeout);
+    impl_->end(Error(Errc::_destroy, "the producer was closed before the message was acknowledged"));
+    impl_->poll(std::chrono::milliseconds(0));
+}
+
+RecordView Delivery::record() const {
+    RecordView view;
+    // Written by ourselves, so there is no end to check against but its own length.
+    const record::BatchContext context{.base_offset = 0, .base_timestamp = base_timestamp_ms_};
+    record::RecordParser::parse(encoded_, encoded_ + max_varint32 + INT32_MAX, context, view);
+    return view;
+}
+
+int64_t Delivery::timestamp_ms() const { return log_append_time_ms_ >= 0 ? log_append_time_ms_ : record().timestamp_ms(); }
+Bytes Delivery::key() const { return record().key(); }
+Bytes Delivery::value() const { return record().value(); }
+
+} // namespace ottla

@@ -1,0 +1,520 @@
+#include "client/producer_impl.hpp"
+
+#include <random>
+
+#include <fmt/format.h>
+
+#include "client/producer_send.hpp"
+#include "engine/complete.hpp"
+#include "record/record_parser.hpp"
+
+namespace ottla::client {
+
+using accumulator::Batch;
+using accumulator::BatchList;
+using accumulator::Token;
+using accumulator::TokenKind;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr uint32_t own_lane = 1; // a producer has a cluster of its own, so there is one client in it
+
+accumulator::AccumulatorConfig limits_of(const config::ClientConfig& config) {
+    return {
+        .limits =
+            {.bytes = static_cast<size_t>(std::min(config.batch_size, config.message_max_bytes)),
+             .records = config.batch_num_messages},
+        .max_messages = config.queue_max_messages,
+        .max_bytes = config.queue_max_kbytes * 1024,
+        .max_record_bytes = static_cast<size_t>(config.message_max_bytes),
+        .partitioner = config.partitioner,
+        .sticky = config.sticky_linger,
+        .seed = std::random_device{}(),
+    };
+}
+
+engine::LinkOptions link_options(const config::ClientConfig& config) {
+    return {
+        .nodelay = config.socket_nodelay,
+        .keepalive = config.socket_keepalive,
+        .send_buffer = config.socket_send_buffer,
+        .receive_buffer = config.socket_receive_buffer,
+        .family = config.address_family == config::AddressFamily::v4   ? 4
+                  : config.address_family == config::AddressFamily::v6 ? 6
+                                                                       : 0,
+    };
+}
+
+} // namespace
+
+/// A send that found the queue full: a copy, first in first out.
+struct ProducerImpl::WaitingSend {
+    std::string topic;
+    std::optional<std::string> key;
+    std::optional<std::string> value;
+    int32_t partition;
+    int64_t timestamp_ms;
+    std::vector<std::pair<std::string, std::optional<std::string>>> headers;
+    std::shared_ptr<AsyncSend> send;
+
+    WaitingSend(const ProducerRecord& record, std::shared_ptr<AsyncSend> s)
+        : topic(record.topic), partition(record.partition), timestamp_ms(record.timestamp_ms), send(std::move(s)) {
+        if (!record.key.is_null())
+            key.emplace(record.key.text());
+        if (!record.value.is_null())
+            value.emplace(record.value.text());
+        for (const Header& header : record.headers)
+            headers.emplace_back(
+                header.key, header.value.is_null() ? std::nullopt : std::optional<std::string>(header.value.text()));
+    }
+};
+
+std::shared_ptr<ProducerImpl> ProducerImpl::make(const Config& config, const Engine& engine, ProducerOptions options) {
+    std::vector<std::string> warnings;
+    auto parsed = config::parse(config, config::Role::producer, &warnings);
+    if (!parsed)
+        throw KafkaException(parsed.error());
+    auto impl = std::make_shared<ProducerImpl>(engine.loop(), std::move(*parsed), std::move(options));
+    for (const auto& warning : warnings)
+        impl->log(4, "CONFWARN", warning);
+    impl->loop_->post([impl](TimePoint now) { impl->start(now); });
+    return impl;
+}
+
+ProducerImpl::ProducerImpl(std::shared_ptr<engine::Loop> loop, config::ClientConfig config, ProducerOptions options)
+    : loop_(std::move(loop))
+    , config_(std::move(config))
+    , options_(std::move(options))
+    , events_(config_.client_id + "#producer", config_.log_level, options_.on_log, options_.on_error)
+    , accumulator_(limits_of(config_), [this] {
+        if (!rung_.exchange(true, std::memory_order_acq_rel))
+            loop_->notify();
+    }) {
+    events_.set_waker([this] { wake_waiters(); });
+}
+
+ProducerImpl::~ProducerImpl() {
+    // Only without an execution context is anything left here: reports have nowhere to go.
+    while (!delivered_.empty())
+        accumulator_.finish(delivered_.pop());
+}
+
+// ---- on the loop
+
+void ProducerImpl::start(TimePoint now) {
+    if (ended())
+        return;
+    const uint64_t seed = std::random_device{}();
+    cluster_.emplace(loop_->scheduler(), loop_->make_links(link_options(config_)), config_, events_, seed);
+    core_.emplace(accumulator_, *cluster_, config_, static_cast<BatchSink&>(*this), events_, own_lane, seed + 2);
+    loop_->scheduler().add(*core_);
+    loop_->add_source(*this);
+    drain(now);
+}
+
+void ProducerImpl::drain(TimePoint) {
+    if (rung_.exchange(false, std::memory_order_acq_rel) && core_)
+        core_->wake();
+}
+
+void ProducerImpl::tear_down(const Error& error, TimePoint now) {
+    if (core_) {
+        core_->close(error, now);
+        loop_->scheduler().remove(*core_);
+        loop_->remove_source(*this);
+        cluster_->close(now);
+        core_.reset();
+        cluster_.reset();
+    }
+    std::deque<WaitingSend> waiting;
+    {
+        std::lock_guard lock(waiting_mutex_);
+        waiting.swap(waiting_sends_);
+    }
+    for (auto& send : waiting)
+        send.send->settle(error.code, {});
+    for (auto& flush : std::exchange(flushes_, {}))
+        engine::complete(*loop_, std::move(flush.handler), error.code);
+    wake_waiters();
+}
+
+void ProducerImpl::on_context_gone() noexcept {
+    ended_ = true;
+    accumulator_.refuse(Errc::_destroy);
+    flushes_.clear();
+    std::lock_guard lock(waiting_mutex_);
+    waiting_sends_.clear();
+}
+
+void ProducerImpl::end(const Error& error) {
+    if (ended_.exchange(true))
+        return;
+    accumulator_.refuse(Errc::_state);
+    engine::finish_on(loop_, [self = shared_from_this(), error](TimePoint now) { self->tear_down(error, now); });
+}
+
+void ProducerImpl::on_fatal(const Error& error) { events_.on_error(error); }
+
+void ProducerImpl::deliver(Batch* batch) {
+    settled_.fetch_add(static_cast<uint64_t>(batch->count), std::memory_order_release);
+    complete_operations(*batch);
+    if (wants_report(*batch)) {
+        bool wake = false;
+        {
+            std::lock_guard lock(mutex_);
+            unserved_ += static_cast<uint64_t>(batch->count);
+            delivered_.push(batch);
+            wake = waiters_ > 0;
+        }
+        if (wake)
+            delivered_or_done_.notify_all();
+    } else {
+        finish(batch);
+    }
+    complete_flushes();
+}
+
+bool ProducerImpl::wants_report(const Batch& batch) const {
+    if (!batch.kinds.empty())
+        for (const TokenKind kind : batch.kinds)
+            if (kind == TokenKind::callback)
+                return true;
+    if (!options_.on_delivery && !options_.on_batch_delivery)
+        return false;
+    return batch.error || !config_.report_only_error;
+}
+
+void ProducerImpl::complete_operations(const Batch& batch) {
+    if (batch.kinds.empty())
+        return;
+    for_each(batch, 0, [&](int32_t index, const uint8_t* encoded) {
+        const Token token = batch.token(index);
+        if (token.kind != TokenKind::operation)
+            return;
+        const Delivery delivery = describe(batch, index, encoded);
+        AsyncSend::release(token.value)
+            ->settle(
+                delivery.error(),
+                {.partition = delivery.partition(),
+                 .offset = delivery.offset(),
+                 .timestamp_ms = delivery.timestamp_ms(),
+                 .status = delivery.status(),
+                 .latency = delivery.latency()});
+    });
+}
+
+void ProducerImpl::complete_flushes() {
+    if (flushes_.empty())
+        return;
+    const uint64_t settled = settled_.load(std::memory_order_acquire);
+    for (size_t i = 0; i < flushes_.size();) {
+        if (flushes_[i].target > settled) {
+            ++i;
+            continue;
+        }
+        engine::complete(*loop_, std::move(flushes_[i].handler), error_code());
+        flushes_.erase(flushes_.begin() + static_cast<std::ptrdiff_t>(i));
+        core_->set_flushing(false);
+    }
+}
+
+// ---- records in
+
+Errc ProducerImpl::append(const ProducerRecord& record, Token token) {
+    return accumulator_.append(
+        {.topic = record.topic,
+         .key = record.key,
+         .value = record.value,
+         .headers = record.headers,
+         .timestamp_ms = record.timestamp_ms,
+         .partition = record.partition,
+         .token = token});
+}
+
+Error ProducerImpl::explain(Errc code, const ProducerRecord& record) const {
+    switch (code) {
+    case Errc::_queue_full:
+        return {code, "the local queue is full (queue.buffering.max.messages, queue.buffering.max.kbytes): call poll, then try again"};
+    case Errc::msg_size_too_large:
+        return {
+            code,
+            fmt::format(
+                "{}: a message of {} bytes, message.max.bytes is {}",
+                record.topic,
+                record.key.size() + record.value.size(),
+                config_.message_max_bytes)};
+    case Errc::_unknown_partition:
+        return {code, fmt::format("{}[{}]: no such partition", record.topic, record.partition)};
+    case Errc::_state:
+        return {code, "the producer is closed"};
+    case Errc::_destroy:
+        return {code, "the execution context of this producer is gone"};
+    default:
+        return {code, fmt::format("{}: {}", record.topic, error_text(code))};
+    }
+}
+
+size_t ProducerImpl::waiting_count() const {
+    if (!sends_wait_.load(std::memory_order_acquire))
+        return 0;
+    std::lock_guard lock(waiting_mutex_);
+    return waiting_sends_.size();
+}
+
+void ProducerImpl::send_or_wait(const ProducerRecord& record, const std::shared_ptr<AsyncSend>& send) {
+    const auto try_now = [&] {
+        const Errc code = append(record, {send->hold(), TokenKind::operation});
+        if (code == Errc::no_error)
+            return true;
+        send->unhold();
+        if (code == Errc::_queue_full)
+            return false;
+        send->settle(make_error_code(code), {});
+        return true;
+    };
+    if (!sends_wait_.load(std::memory_order_acquire) && try_now())
+        return;
+    std::lock_guard lock(waiting_mutex_);
+    if (waiting_sends_.empty() && try_now())
+        return;
+    waiting_sends_.emplace_back(record, send);
+    sends_wait_.store(true, std::memory_order_release);
+}
+
+void ProducerImpl::retry_waiting() {
+    if (!sends_wait_.load(std::memory_order_acquire))
+        return;
+    std::lock_guard lock(waiting_mutex_);
+    std::vector<Header> headers;
+    while (!waiting_sends_.empty()) {
+        WaitingSend& next = waiting_sends_.front();
+        headers.clear();
+        for (const auto& [key, value] : next.headers)
+            headers.push_back({key, value ? Bytes(*value) : Bytes()});
+        const ProducerRecord record{
+            .topic = next.topic,
+            .value = next.value ? Bytes(*next.value) : Bytes(),
+            .key = next.key ? Bytes(*next.key) : Bytes(),
+            .partition = next.partition,
+            .timestamp_ms = next.timestamp_ms,
+            .headers = headers,
+        };
+        const Errc code = append(record, {next.send->hold(), TokenKind::operation});
+        if (code != Errc::no_error)
+            next.send->unhold();
+        if (code == Errc::_queue_full)
+            return;
+        if (code != Errc::no_error)
+            next.send->settle(make_error_code(code), {});
+        waiting_sends_.pop_front();
+    }
+    sends_wait_.store(false, std::memory_order_release);
+}
+
+// ---- reports out
+
+template <class F>
+void ProducerImpl::for_each(const Batch& batch, int32_t from, F&& f) {
+    int32_t index = 0;
+    for (const accumulator::Chunk& chunk : batch.chunks) {
+        const auto bytes = chunk.records();
+        const uint8_t* at = bytes.data();
+        const uint8_t* const end = at + bytes.size();
+        while (at != end) {
+            if (index >= from)
+                f(index, at);
+            ++index;
+            int32_t length = 0;
+            at = get_varint32(at, end, length);
+            at += length;
+        }
+    }
+}
+
+Delivery ProducerImpl::describe(const Batch& batch, int32_t index, const uint8_t* encoded) {
+    Delivery delivery;
+    const bool ok = !batch.error;
+    delivery.error_ = batch.error.code;
+    delivery.topic_ = batch.topic->name;
+    delivery.partition_ = batch.partition;
+    delivery.offset_ = ok && batch.base_offset >= 0 ? batch.base_offset + index : offset_invalid;
+    delivery.log_append_time_ms_ = ok ? batch.log_append_time_ms : -1;
+    delivery.base_timestamp_ms_ = batch.base_timestamp_ms;
+    delivery.status_ = batch.possibly_persisted ? MessageStatus::possibly_persisted
+                       : ok                     ? MessageStatus::persisted
+                                                : MessageStatus::not_persisted;
+    delivery.latency_ = std::chrono::duration_cast<std::chrono::microseconds>(batch.latency);
+    const Token token = batch.token(index);
+    delivery.opaque_ = token.kind == TokenKind::opaque ? reinterpret_cast<void*>(token.value) : nullptr;
+    delivery.encoded_ = encoded;
+    return delivery;
+}
+
+void ProducerImpl::finish(Batch* batch) {
+    accumulator_.finish(batch);
+    retry_waiting();
+    if (accumulator_.outstanding() == 0)
+        wake_waiters();
+}
+
+void ProducerImpl::wake_waiters() {
+    {
+        std::lock_guard lock(mutex_);
+        if (waiters_ == 0)
+            return;
+    }
+    delivered_or_done_.notify_all();
+}
+
+// Serves one batch; when a callback throws, the rest of it is served by the next poll.
+size_t ProducerImpl::serve_batch(Batch* batch) {
+    struct Guard {
+        ProducerImpl& self;
+        Batch* batch;
+        bool done = false;
+        ~Guard() {
+            {
+                std::lock_guard lock(self.mutex_);
+                if (!done) {
+                    BatchList rest;
+                    rest.push(batch);
+                    rest.append(std::exchange(self.delivered_, {}));
+                    self.delivered_ = std::move(rest);
+                    return;
+                }
+                self.unserved_ -= static_cast<uint64_t>(batch->count);
+            }
+            self.finish(batch);
+        }
+    } guard{*this, batch};
+
+    const bool quiet = config_.report_only_error && !batch->error;
+    size_t count = 0;
+    batch_reports_.clear();
+    for_each(*batch, batch->served, [&](int32_t index, const uint8_t* encoded) {
+        batch->served = index + 1;
+        const Token token = batch->token(index);
+        if (token.kind == TokenKind::operation)
+            return;
+        if (token.kind == TokenKind::callback) {
+            const std::unique_ptr<DeliveryHandler> handler(reinterpret_cast<DeliveryHandler*>(token.value));
+            if (!quiet) {
+                ++count;
+                (*handler)(describe(*batch, index, encoded));
+            }
+            return;
+        }
+        if (quiet)
+            return;
+        if (options_.on_batch_delivery) {
+            batch_reports_.push_back(describe(*batch, index, encoded));
+        } else if (options_.on_delivery) {
+            ++count;
+            options_.on_delivery(describe(*batch, index, encoded));
+        }
+    });
+    if (!batch_reports_.empty()) {
+        count += batch_reports_.size();
+        options_.on_batch_delivery(batch_reports_);
+    }
+    guard.done = true;
+    return count;
+}
+
+size_t ProducerImpl::serve() {
+    std::lock_guard one_at_a_time(serve_mutex_);
+    size_t count = options_.on_error ? events_.serve() : 0;
+    for (;;) {
+        Batch* batch = nullptr;
+        {
+            std::lock_guard lock(mutex_);
+            if (delivered_.empty())
+                return count;
+            batch = delivered_.pop();
+        }
+        count += serve_batch(batch);
+    }
+}
+
+size_t ProducerImpl::poll(milliseconds timeout) {
+    if (timeout.count() != 0)
+        if (const Error error = engine::check_may_block(*loop_); error && error.errc() != Errc::_destroy)
+            throw KafkaException(error);
+    size_t count = serve();
+    if (count || timeout.count() == 0 || !loop_->alive())
+        return count;
+    const TimePoint deadline = timeout.count() < 0 ? TimePoint::max() : engine::Loop::now() + timeout;
+    while (count == 0) {
+        {
+            std::unique_lock lock(mutex_);
+            ++waiters_;
+            const auto something = [this] { return !delivered_.empty() || events_.pending() || ended(); };
+            bool in_time = true;
+            if (deadline == TimePoint::max())
+                delivered_or_done_.wait(lock, something);
+            else
+                in_time = delivered_or_done_.wait_until(lock, deadline, something);
+            --waiters_;
+            if (!in_time)
+                return 0;
+        }
+        count = serve();
+        if (count == 0 && ended())
+            break;
+    }
+    return count;
+}
+
+size_t ProducerImpl::flush(milliseconds timeout) {
+    if (const Error error = engine::check_may_block(*loop_))
+        throw KafkaException(error);
+    const TimePoint deadline = timeout.count() < 0 ? TimePoint::max() : engine::Loop::now() + timeout;
+    const auto set = [this](bool flushing) {
+        loop_->post([self = shared_from_this(), flushing](TimePoint) {
+            if (self->core_)
+                self->core_->set_flushing(flushing);
+        });
+    };
+    struct Flushing {
+        const decltype(set)& change;
+        explicit Flushing(const decltype(set)& s) : change(s) { change(true); }
+        ~Flushing() { change(false); }
+    } flushing(set);
+    for (;;) {
+        serve();
+        std::unique_lock lock(mutex_);
+        if (outstanding() == 0 || ended())
+            return outstanding();
+        ++waiters_;
+        const auto something = [this] { return !delivered_.empty() || outstanding() == 0 || ended(); };
+        bool in_time = true;
+        if (deadline == TimePoint::max())
+            delivered_or_done_.wait(lock, something);
+        else
+            in_time = delivered_or_done_.wait_until(lock, deadline, something);
+        --waiters_;
+        if (!in_time)
+            return outstanding();
+    }
+}
+
+void ProducerImpl::start_flush(PlainHandler handler) {
+    uint64_t target;
+    {
+        std::lock_guard lock(mutex_);
+        target = settled_.load(std::memory_order_acquire) + outstanding() - unserved_;
+    }
+    // In a shared box, since a task that is dropped unrun must drop the handler too.
+    loop_->post([self = shared_from_this(), target, handler = std::move(handler)](TimePoint) mutable {
+        if (!self->core_) {
+            engine::complete(*self->loop_, std::move(handler), make_error_code(Errc::_state));
+            return;
+        }
+        self->core_->set_flushing(true);
+        self->flushes_.push_back({target, std::move(handler)});
+        self->complete_flushes();
+    });
+}
+
+} // namespace ottla::client

@@ -1,0 +1,107 @@
+// What a Producer handle stands for: the append path on the application's threads, the core on the loop, and between them
+// the queue of batches whose outcome is known (lock 2: once a batch).
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include <ottla/producer.hpp>
+
+#include "accumulator/accumulator.hpp"
+#include "client/client_events.hpp"
+#include "config/client_config.hpp"
+#include "core/cluster/cluster.hpp"
+#include "core/produce/producer.hpp"
+#include "engine/loop.hpp"
+
+namespace ottla::client {
+
+struct AsyncSend;
+
+class ProducerImpl final : public std::enable_shared_from_this<ProducerImpl>, public engine::Source, private core::produce::BatchSink {
+public:
+    /// Throws KafkaException (_invalid_arg) for a wrong property.
+    static std::shared_ptr<ProducerImpl> make(const Config& config, const Engine& engine, ProducerOptions options);
+    ProducerImpl(std::shared_ptr<engine::Loop> loop, config::ClientConfig config, ProducerOptions options);
+    ~ProducerImpl() override;
+
+    // --- any thread
+    Errc append(const ProducerRecord& record, accumulator::Token token);
+    Error explain(Errc code, const ProducerRecord& record) const;
+    size_t poll(std::chrono::milliseconds timeout);
+    size_t flush(std::chrono::milliseconds timeout);
+    size_t outstanding() const { return static_cast<size_t>(accumulator_.outstanding()) + waiting_count(); }
+    void start_flush(PlainHandler handler);
+    /// Ends everything on the loop; what is left is reported as failed with `error`.
+    void end(const Error& error);
+    bool ended() const { return ended_.load(std::memory_order_acquire); }
+    const std::shared_ptr<engine::Loop>& loop() const { return loop_; }
+    void log(int level, std::string_view facility, std::string_view text) { events_.on_log(level, facility, text); }
+
+    /// Sends now, or when there is room: in the order of the calls.
+    void send_or_wait(const ProducerRecord& record, const std::shared_ptr<AsyncSend>& send);
+
+    // --- engine::Source
+    void drain(TimePoint now) override;
+    void on_context_gone() noexcept override;
+
+private:
+    struct WaitingSend;
+    struct WaitingFlush {
+        uint64_t target;
+        PlainHandler handler;
+    };
+
+    void start(TimePoint now);
+    void tear_down(const Error& error, TimePoint now);
+
+    // --- core::produce::BatchSink, on the loop
+    void deliver(accumulator::Batch* batch) override;
+    void on_fatal(const Error& error) override;
+
+    bool wants_report(const accumulator::Batch& batch) const;
+    void complete_operations(const accumulator::Batch& batch);
+    void complete_flushes();
+    void finish(accumulator::Batch* batch);
+    size_t serve();
+    size_t serve_batch(accumulator::Batch* batch);
+    void retry_waiting();
+    size_t waiting_count() const;
+    void wake_waiters();
+    template <class F>
+    static void for_each(const accumulator::Batch& batch, int32_t from, F&& f);
+    static Delivery describe(const accumulator::Batch& batch, int32_t index, const uint8_t* encoded);
+
+    const std::shared_ptr<engine::Loop> loop_;
+    const config::ClientConfig config_;
+    const ProducerOptions options_;
+    ClientEvents events_;
+    accumulator::Accumulator accumulator_;
+    std::atomic<bool> rung_{false};
+    std::atomic<bool> ended_{false};
+
+    mutable std::mutex mutex_; // lock 2
+    std::condition_variable delivered_or_done_;
+    accumulator::BatchList delivered_;
+    uint64_t unserved_ = 0; ///< messages in it
+    int waiters_ = 0;
+
+    std::atomic<uint64_t> settled_{0}; ///< messages whose outcome is known
+    std::atomic<bool> sends_wait_{false};
+    mutable std::mutex waiting_mutex_;
+    std::deque<WaitingSend> waiting_sends_;
+
+    // --- on the loop
+    std::optional<core::Cluster> cluster_;
+    std::optional<core::produce::ProducerCore> core_;
+    std::vector<WaitingFlush> flushes_;
+    std::vector<Delivery> batch_reports_; ///< memory of the per-batch callback; under serve_mutex_
+    std::mutex serve_mutex_;
+};
+
+} // namespace ottla::client
