@@ -88,6 +88,12 @@ private:
 
     bool put_tags(const void* object, const StructInfo& info, size_t known) {
         const UnknownTags& unknown = unknown_tags_of(object, info);
+        for (const UnknownTag& tag : unknown)
+            for (const Field& field : info.fields)
+                if (field.facts.tag >= 0 && static_cast<uint32_t>(field.facts.tag) == tag.tag)
+                    return fail(
+                        field, fmt::format(" has tag {}, which is among the unknown ones, too", tag.tag)
+                    );
         put_unsigned(known + unknown.size());
         auto next = unknown.begin();
         int64_t last = -1;
