@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""Writes a seed corpus for the message and frame fuzzers from the golden vectors.
+
+    make_corpus.py tests/golden/vectors OUT     makes OUT/message and OUT/frame
+
+Message seeds start with the index of the message (request and response of each key, then headers and data by name) and
+the version; frame seeds with API key, version, read size and direction.
+"""
+
+import gzip
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+LONGEST = 1500
+"""Longer vectors slow the fuzzer down and teach it nothing."""
+
+
+def lines(folder: Path):
+    for path in sorted(folder.glob("*.jsonl.gz")):
+        if path.name.startswith(("messages-", "frames-", "hostile")):
+            with gzip.open(path, "rt", encoding="utf-8") as texts:
+                for text in texts:
+                    yield json.loads(text)
+
+
+def seed(line, others):
+    """The fuzzer's name and the bytes; None for lines that are not for these fuzzers."""
+    target = line.get("target", "frame" if "bodyOffset" in line else "message")
+    if target not in ("message", "frame") or len(line["hex"]) > 2 * LONGEST:
+        return None
+    body = bytes.fromhex(line["hex"])
+    if target == "frame":
+        return "frame", bytes([line["apiKey"], line["version"], 255, line.get("kind") == "request"]) + body
+    if "apiKey" in line:
+        index = 2 * line["apiKey"] + (line["kind"] == "response")
+    else:
+        index = others.index(line["api"])
+    return "message", bytes([index, line["version"]]) + body
+
+
+def main(vectors: Path, out: Path) -> None:
+    messages = [json.loads(p.read_text(encoding="utf-8"))
+                for p in sorted((vectors.parents[2] / "protocol" / "messages").glob("*.json"))]
+    keyed = [m for m in messages if "apiKey" in m]
+    others = [None] * len(keyed) + [m["name"] for m in messages if "apiKey" not in m]
+    for line in lines(vectors):
+        made = seed(line, others)
+        if made:
+            folder = out / made[0]
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / hashlib.sha1(made[1]).hexdigest()).write_bytes(made[1])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).resolve(), Path(sys.argv[2]))
