@@ -110,7 +110,7 @@ Outcome ClusterCore::handle(ConnectionId id, Connection& connection, const Buffe
 void ClusterCore::take(ConnectionId id, Connection& connection, Outcome outcome, TimePoint now) {
     switch (outcome.kind) {
     case Outcome::Kind::close:
-        outlet_.close(id);
+        outlet_.close(id, Outlet::Closing::after_sending);
         forget(connections_.find(id));
         return;
     case Outcome::Kind::silent:
@@ -132,7 +132,7 @@ void ClusterCore::take(ConnectionId id, Connection& connection, Outcome outcome,
 
 void ClusterCore::deliver(ConnectionId id, Connection& connection, std::vector<Buffer> frame, TimePoint now) {
     if (connection.drop_reply) {
-        outlet_.close(id);
+        outlet_.close(id, Outlet::Closing::after_sending);
         forget(connections_.find(id));
         return;
     }
@@ -222,7 +222,7 @@ void ClusterCore::drop_connections(int32_t broker) {
         const auto connection = at++;
         if (connection->second.broker != broker)
             continue;
-        outlet_.close(connection->first);
+        outlet_.close(connection->first, Outlet::Closing::at_once);
         forget(connection);
     }
 }

@@ -30,9 +30,12 @@ public:
     virtual ~Outlet() = default;
     /// One whole frame, size prefix included, to be sent in pieces.
     virtual void send(ConnectionId connection, std::vector<Buffer> frame) = 0;
-    /// No more is to be read; what was given to `send` may still leave. The core has forgotten the
-    /// connection.
-    virtual void close(ConnectionId connection) = 0;
+    enum class Closing {
+        after_sending, ///< what was given to `send` still leaves
+        at_once,       ///< as if the broker had died
+    };
+    /// No more is to be read. The core has forgotten the connection.
+    virtual void close(ConnectionId connection, Closing closing) = 0;
 };
 
 struct CoreOptions {

@@ -14,6 +14,9 @@ namespace {
 using msg::fetch_request::FetchPartition;
 using msg::fetch_response::PartitionData;
 
+/// Whatever the client allows: fetch.max.bytes of the broker.
+constexpr int32_t largest_answer = 55 * 1024 * 1024;
+
 struct Budget {
     size_t left;
     bool empty = true; ///< nothing was read yet: the first batch may exceed every limit
@@ -98,7 +101,7 @@ void gather_one(
 
 Gathered gather(ClusterCore& cluster, const Call& call, const msg::FetchRequest& request) {
     Gathered all;
-    const auto limit = static_cast<size_t>(std::max(request.max_bytes, 0));
+    const auto limit = static_cast<size_t>(std::clamp(request.max_bytes, 0, largest_answer));
     Budget budget{limit};
     for (const auto& wanted : request.topics) {
         Topic* topic = find_topic(cluster, call.version >= 13, wanted.topic, wanted.topic_id);
@@ -114,8 +117,12 @@ Gathered gather(ClusterCore& cluster, const Call& call, const msg::FetchRequest&
     return all;
 }
 
+/// An error of the whole answer. An injected error is one when it speaks of sessions, else every partition's.
 Errc check_session(const Call& call, const msg::FetchRequest& request) {
-    if (call.injected != Errc::no_error)
+    const bool is_of_session = call.injected == Errc::fetch_session_id_not_found ||
+                               call.injected == Errc::invalid_fetch_session_epoch ||
+                               call.injected == Errc::fetch_session_topic_id_error;
+    if (is_of_session)
         return call.injected;
     const bool full = request.session_epoch == 0 || request.session_epoch == -1;
     return full || request.session_id == 0 ? Errc::no_error : Errc::fetch_session_id_not_found;

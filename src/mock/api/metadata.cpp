@@ -36,6 +36,12 @@ void fill_topic(const ClusterCore& cluster, const Topic& topic, bool operations,
     }
 }
 
+/// The one error that the answer as a whole can have (KIP-1102); any other injected error is that of each
+/// topic.
+bool rebootstraps(const Call& call) {
+    return call.version >= 13 && call.injected == Errc::rebootstrap_required;
+}
+
 /// The topic that is asked for, made if need be.
 Topic* look_up(ClusterCore& cluster, const std::string& name, bool may_create, Errc& error) {
     error = Errc::no_error;
@@ -68,8 +74,14 @@ void answer_topics(
     const bool operations = request.include_topic_authorized_operations;
     const bool all_topics = !request.topics || (call.version == 0 && request.topics->empty());
     if (all_topics) {
-        for (const auto& [name, topic] : cluster.topics())
-            fill_topic(cluster, topic, operations, response.topics.emplace_back());
+        for (const auto& [name, topic] : cluster.topics()) {
+            auto& out = response.topics.emplace_back();
+            fill_topic(cluster, topic, operations, out);
+            if (call.injected != Errc::no_error && !rebootstraps(call)) {
+                out.error_code = code(call.injected);
+                out.partitions.clear();
+            }
+        }
         return;
     }
     const bool may_create =
@@ -86,7 +98,7 @@ void answer_topics(
             topic = nullptr;
             error = Errc::invalid_request;
         }
-        if (call.injected != Errc::no_error) {
+        if (call.injected != Errc::no_error && !rebootstraps(call)) {
             topic = nullptr;
             error = call.injected;
         }
@@ -112,7 +124,8 @@ Outcome act(ClusterCore& cluster, const Call& call, msg::MetadataRequest& reques
     }
     response.cluster_id = cluster.cluster_id();
     response.controller_id = cluster.controller();
-    response.error_code = code(call.injected);
+    if (rebootstraps(call))
+        response.error_code = code(call.injected);
     if (request.include_cluster_authorized_operations)
         response.cluster_authorized_operations = every_cluster_operation;
     answer_topics(cluster, call, request, response);

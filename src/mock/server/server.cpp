@@ -132,13 +132,16 @@ void Server::send(ConnectionId connection, std::vector<Buffer> frame) {
         session->second->send(std::move(frame));
 }
 
-void Server::close(ConnectionId connection) {
+void Server::close(ConnectionId connection, Closing closing) {
     const auto found = sessions_.find(connection);
     if (found == sessions_.end())
         return;
     const auto session = std::move(found->second);
     sessions_.erase(found);
-    session->finish();
+    if (closing == Closing::at_once)
+        session->abort();
+    else
+        session->finish();
 }
 
 void Server::on_gone(ConnectionId connection) {

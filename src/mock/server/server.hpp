@@ -40,7 +40,8 @@ public:
         using R = std::invoke_result_t<F&, ClusterCore&, TimePoint>;
         std::promise<R> done;
         auto result = done.get_future();
-        boost::asio::post(context_, [&] {
+        // The task owns the promise, so that it outlives the wake-up it gives.
+        boost::asio::post(context_, [this, &action, done = std::move(done)]() mutable {
             if constexpr (std::is_void_v<R>) {
                 action(core_, now());
                 poll();
@@ -77,7 +78,7 @@ private:
     };
 
     void send(ConnectionId connection, std::vector<Buffer> frame) override;
-    void close(ConnectionId connection) override;
+    void close(ConnectionId connection, Closing closing) override;
     error_code listen(int32_t broker, uint16_t port);
     void accept(int32_t broker);
     void run();

@@ -33,7 +33,7 @@ struct ClusterWorld : Outlet {
         answers[connection].push_back(whole.slice(4, whole.size() - 4));
     }
 
-    void close(ConnectionId connection) override { closed.insert(connection); }
+    void close(ConnectionId connection, Closing) override { closed.insert(connection); }
 
     // --- clients
     template <class Request>

@@ -203,3 +203,27 @@ TEST_CASE("a log that ends earlier than the client believes shows where they par
     CHECK(partition.diverging_epoch.end_offset == 0);
     CHECK(partition.diverging_epoch.epoch == 0);
 }
+
+TEST_CASE("an injected error is the session's or each partition's, as the error is") {
+    ClusterWorld world;
+    world.create("t", 1);
+    world.core.faults().add(1, every_broker, 1, {Faults::Kind::error, Errc::not_leader_for_partition});
+    world.core.faults().add(1, every_broker, 1, {Faults::Kind::error, Errc::fetch_session_id_not_found});
+    const auto first = world.ask(fetch_request("t", 0, 0), version);
+    CHECK(first.error_code == 0);
+    CHECK(first.responses[0].partitions[0].error_code == number(Errc::not_leader_for_partition));
+    const auto second = world.ask(fetch_request("t", 0, 0), version);
+    CHECK(second.error_code == number(Errc::fetch_session_id_not_found));
+    CHECK(second.responses.empty());
+}
+
+TEST_CASE("sessions are not granted, and a session that a client claims is unknown") {
+    ClusterWorld world;
+    world.create("t", 1);
+    auto request = fetch_request("t", 0, 0, {.max_wait_ms = 0});
+    request.session_epoch = 0;
+    CHECK(world.ask(request, version).session_id == 0);
+    request.session_id = 5;
+    request.session_epoch = 1;
+    CHECK(world.ask(request, version).error_code == number(Errc::fetch_session_id_not_found));
+}

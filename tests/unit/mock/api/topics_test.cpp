@@ -229,3 +229,15 @@ TEST_CASE("the cluster describes itself") {
     request.endpoint_type = 2;
     CHECK(world.ask(request, 1).error_code == number(Errc::mismatched_endpoint_type));
 }
+
+TEST_CASE("an injected metadata error is that of each topic, but for the call to start anew") {
+    ClusterWorld world;
+    world.create("t", 1);
+    world.core.faults().add(3, every_broker, 1, {Faults::Kind::error, Errc::leader_not_available});
+    world.core.faults().add(3, every_broker, 1, {Faults::Kind::error, Errc::rebootstrap_required});
+    const auto first = world.ask(about({"t"}), 13);
+    CHECK(first.error_code == 0);
+    CHECK(first.topics[0].error_code == number(Errc::leader_not_available));
+    CHECK(first.topics[0].partitions.empty());
+    CHECK(world.ask(about({"t"}), 13).error_code == number(Errc::rebootstrap_required));
+}
