@@ -16,8 +16,12 @@ namespace ottla::client {
 namespace asio = boost::asio;
 
 struct ConsumerImpl::AsyncPoll {
+    // Built in place: assigning one any_completion_handler to another never returns in Boost 1.81.
+    AsyncPoll(Handler<Records> h, const asio::any_completion_executor& e)
+        : handler(std::move(h)), executor(asio::prefer(e, asio::execution::outstanding_work.tracked)) {}
+
     Handler<Records> handler;
-    asio::any_completion_executor executor; ///< of the handler; counts as work there while this waits
+    const asio::any_completion_executor executor; ///< of the handler; counts as work there while this waits
     std::atomic<bool> cancelled{false};
 
     void finish(error_code ec, Records records) {
@@ -46,10 +50,8 @@ void ConsumerImpl::start_poll(Handler<Records> handler) {
     }
     if (!loop.alive())
         return; // there is nowhere to run the handler
-    auto op = std::make_shared<AsyncPoll>();
-    op->executor = asio::prefer(
-        asio::get_associated_executor(handler, loop.completion_executor()), asio::execution::outstanding_work.tracked);
-    op->handler = std::move(handler);
+    const asio::any_completion_executor executor = asio::get_associated_executor(handler, loop.completion_executor());
+    auto op = std::make_shared<AsyncPoll>(std::move(handler), executor);
     if (auto slot = asio::get_associated_cancellation_slot(op->handler); slot.is_connected())
         slot.assign([weak = std::weak_ptr(op), self = weak_from_this()](asio::cancellation_type type) {
             const auto waiting = weak.lock();
