@@ -113,11 +113,11 @@ TimePoint Metadata::poll(TimePoint now) {
     }
     if (now < not_before_)
         return not_before_;
-    ask(now);
+    ask();
     return never;
 }
 
-void Metadata::ask(TimePoint now) {
+void Metadata::ask() {
     in_flight_ = true;
     refresh_asked_ = false;
     msg::MetadataRequest request;
@@ -125,10 +125,7 @@ void Metadata::ask(TimePoint now) {
     for (auto& [name, want] : wants_) {
         auto& topic = topics.emplace_back();
         topic.name = name;
-        if (!want.asked_since_wanted) {
-            want.asked_since_wanted = true;
-            want.since = now;
-        }
+        want.asked = true;
     }
     request.allow_auto_topic_creation = config_.allow_auto_create;
     CallOptions options;
@@ -147,8 +144,10 @@ void Metadata::ask(TimePoint now) {
             } else {
                 refresh_asked_ = true;
             }
-            // Whatever asks for the next refresh, it backs off from this answer.
-            not_before_ = when + backoff(config_.retry, refresh_asked_ ? tries_++ : 0, rng_);
+            // Whatever asks for the next refresh, it backs off from this answer; but a topic that was not asked for yet
+            // need not wait for the others.
+            const bool unasked = std::any_of(wants_.begin(), wants_.end(), [](const auto& want) { return !want.second.asked; });
+            not_before_ = unasked ? when : when + backoff(config_.retry, refresh_asked_ ? tries_++ : 0, rng_);
             wake();
         });
 }

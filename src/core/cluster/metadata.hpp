@@ -86,15 +86,14 @@ public:
 private:
     struct Want {
         int count = 0;
-        TimePoint since{};         ///< of the first ask
-        bool asked_since_wanted = false;
+        bool asked = false; ///< in some request since it is wanted
     };
     struct Listener {
         std::weak_ptr<const char> scope;
         MoveOnlyFunction<void(TimePoint)> f;
     };
 
-    void ask(TimePoint now);
+    void ask();
     void adopt(const msg::metadata_response::MetadataResponse& response, TimePoint now);
     bool all_answered() const;
 

@@ -110,6 +110,12 @@ void Router::place(Queued queued, TimePoint now) {
         fail(std::move(queued), std::move(error), false, now);
         return;
     }
+    if (queued.await_metadata && metadata_->version() == queued.metadata_version) {
+        queued.not_before = never;
+        unplaced_.push_back(std::move(queued));
+        return;
+    }
+    queued.await_metadata = false;
     Target target = find_target(queued, now);
     if (target.error) {
         fail(std::move(queued), std::move(*target.error), false, now);
@@ -504,10 +510,12 @@ void Router::on_result(Queued queued, PendingCall::RawResult result, TimePoint n
         end_interest(queued);
         return;
     }
-    if (const auto* coordinator = std::get_if<Coordinator>(&queued.call.route))
+    if (const auto* coordinator = std::get_if<Coordinator>(&queued.call.route)) {
         coordinators_[{coordinator->type, coordinator->key}].node = -1;
-    else
+    } else if (!std::holds_alternative<AnyBroker>(queued.call.route)) {
         metadata_->refresh("a request went to the wrong broker");
+        queued.await_metadata = true;
+    }
     queued.metadata_version = metadata_->version();
     retry_later(std::move(queued), {}, now);
 }

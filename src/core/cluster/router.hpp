@@ -45,6 +45,7 @@ private:
         int tries = 0;
         Error last_error{};     ///< of the last try, for the message at the deadline
         uint64_t metadata_version = 0;
+        bool await_metadata = false; ///< the last try proved it stale: wait for a newer answer
         std::string wanted_topic{}; ///< kept known for this call
     };
     struct PeerKey {

@@ -100,6 +100,7 @@ struct FakeLink final : core::Link {
     const uint16_t port;
     core::LinkUser* user;
     bool flushed = false;
+    bool opened = false; ///< for the test's own use
     std::vector<uint8_t> written;
 };
 

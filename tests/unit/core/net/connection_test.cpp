@@ -1,5 +1,7 @@
 #include "core/net/connection.hpp"
 
+#include <ottla/msg/metadata.hpp>
+
 #include "catch.hpp"
 #include "unit/core/fake_network.hpp"
 
@@ -22,7 +24,7 @@ struct World : Connection::Owner {
 
     msg::ApiVersionsResponse versions() {
         msg::ApiVersionsResponse response;
-        for (const auto [key, max] : {std::pair{0, 9}, {1, 13}, {3, 12}, {18, 3}}) {
+        for (const auto& [key, max] : {std::pair{0, 9}, {1, 13}, {3, 12}, {18, 3}}) {
             auto& api = response.api_keys.emplace_back();
             api.api_key = static_cast<int16_t>(key);
             api.max_version = static_cast<int16_t>(max);
@@ -193,22 +195,22 @@ TEST_CASE("the wrong kind of server is named", "[connection]") {
 
     SECTION("HTTP") {
         world.link->feed(Bytes(http).span(), start);
-        CHECK_THAT(world.down.at(0).message(), Catch::Matchers::Contains("speaks HTTP"));
+        CHECK_THAT(world.down.at(0).message(), ContainsSubstring("speaks HTTP"));
     }
     SECTION("TLS") {
         world.link->feed(tls, start);
-        CHECK_THAT(world.down.at(0).message(), Catch::Matchers::Contains("speaks TLS"));
+        CHECK_THAT(world.down.at(0).message(), ContainsSubstring("speaks TLS"));
     }
     SECTION("silence") {
         CHECK(world.connection.poll(start) == start + 30s);
         world.connection.poll(start + 30s);
         CHECK(world.down.at(0).errc() == Errc::_timed_out);
-        CHECK_THAT(world.down.at(0).message(), Catch::Matchers::Contains("does not answer ApiVersions"));
+        CHECK_THAT(world.down.at(0).message(), ContainsSubstring("does not answer ApiVersions"));
     }
     SECTION("one that hangs up") {
         world.connection.on_closed(Error(Errc::_transport, "the peer closed the connection"), start);
         CHECK(world.connection.died_unanswered());
-        CHECK_THAT(world.down.at(0).message(), Catch::Matchers::Contains("broker.version.fallback"));
+        CHECK_THAT(world.down.at(0).message(), ContainsSubstring("broker.version.fallback"));
     }
 }
 
@@ -220,7 +222,7 @@ TEST_CASE("a connection cut in mid-frame says so", "[connection]") {
     const uint8_t half[] = {0, 0, 0, 50, 1, 2};
     world.link->feed(half, start);
     world.connection.on_closed(Error(Errc::_transport, "the peer closed the connection"), start);
-    CHECK_THAT(world.results.at(0).error().message(), Catch::Matchers::Contains("in the middle of a response"));
+    CHECK_THAT(world.results.at(0).error().message(), ContainsSubstring("in the middle of a response"));
 }
 
 TEST_CASE("frames come out whole however the stream is cut", "[connection]") {
