@@ -10,6 +10,18 @@ namespace ottla {
 using accumulator::Token;
 using accumulator::TokenKind;
 
+namespace {
+
+error_code code_of(Errc code) {
+    return make_error_code(
+        code,
+        code == Errc::_queue_full ? ErrorFlag::retriable
+        : code == Errc::_fatal    ? ErrorFlag::fatal
+                                  : ErrorFlag::none);
+}
+
+} // namespace
+
 Producer::Producer(const Config& config, ProducerOptions options) : Producer(config, Engine(), std::move(options)) {}
 
 Producer::Producer(const Config& config, Engine engine, ProducerOptions options)
@@ -39,8 +51,11 @@ void Producer::produce(const ProducerRecord& record, void* opaque) {
 }
 
 void Producer::produce(const ProducerRecord& record, void* opaque, error_code& ec) noexcept {
-    const Errc code = impl_->append(record, {reinterpret_cast<uintptr_t>(opaque), TokenKind::opaque});
-    ec = make_error_code(code, code == Errc::_queue_full ? ErrorFlag::retriable : ErrorFlag::none);
+    try {
+        ec = code_of(impl_->append(record, {reinterpret_cast<uintptr_t>(opaque), TokenKind::opaque}));
+    } catch (const std::bad_alloc&) {
+        ec = code_of(Errc::_queue_full); // there is no memory for more
+    }
 }
 
 void Producer::produce(const ProducerRecord& record, DeliveryHandler handler) {
@@ -55,7 +70,7 @@ void Producer::produce(const ProducerRecord& record, DeliveryHandler handler, er
     const Errc code = impl_->append(record, {reinterpret_cast<uintptr_t>(owned.get()), TokenKind::callback});
     if (code == Errc::no_error)
         owned.release(); // the batch has it now
-    ec = make_error_code(code, code == Errc::_queue_full ? ErrorFlag::retriable : ErrorFlag::none);
+    ec = code_of(code);
 }
 
 struct Producer::PreparedSend {
@@ -85,6 +100,8 @@ void Producer::close(std::chrono::milliseconds timeout) {
         return;
     impl_->flush(timeout);
     impl_->end(Error(Errc::_destroy, "the producer was closed before the message was acknowledged"));
+    if (impl_->loop()->embedded())
+        impl_->wait_until_ended();
     impl_->poll(std::chrono::milliseconds(0));
 }
 

@@ -30,7 +30,6 @@ accumulator::AccumulatorConfig limits_of(const config::ClientConfig& config) {
         .max_record_bytes = static_cast<size_t>(config.message_max_bytes),
         .partitioner = config.partitioner,
         .sticky = config.sticky_linger,
-        .seed = std::random_device{}(),
     };
 }
 
@@ -96,8 +95,10 @@ ProducerImpl::ProducerImpl(std::shared_ptr<engine::Loop> loop, config::ClientCon
 
 ProducerImpl::~ProducerImpl() {
     // Only without an execution context is anything left here: reports have nowhere to go.
+    if (core_)
+        core_->close(Error(Errc::_destroy), engine::Loop::now());
     while (!delivered_.empty())
-        accumulator_.finish(delivered_.pop());
+        finish(delivered_.pop());
 }
 
 // ---- on the loop
@@ -107,7 +108,13 @@ void ProducerImpl::start(TimePoint now) {
         return;
     const uint64_t seed = std::random_device{}();
     cluster_.emplace(loop_->scheduler(), loop_->make_links(link_options(config_)), config_, events_, seed);
-    core_.emplace(accumulator_, *cluster_, config_, static_cast<BatchSink&>(*this), events_, own_lane, seed + 2);
+    core::produce::ClusterPorts ports{
+        .caller = cluster_->caller(),
+        .metadata = cluster_->metadata(),
+        .produce_version = [this](int32_t node) { return cluster_->usable_version(node, msg::ApiKey::produce); },
+        .prepare = [this](int32_t node) { cluster_->prepare(node, core::Lane::produce, own_lane); },
+    };
+    core_.emplace(accumulator_, std::move(ports), config_, static_cast<BatchSink&>(*this), events_, own_lane, seed + 2);
     loop_->scheduler().add(*core_);
     loop_->add_source(*this);
     drain(now);
@@ -134,17 +141,24 @@ void ProducerImpl::tear_down(const Error& error, TimePoint now) {
     }
     for (auto& send : waiting)
         send.send->settle(error.code, {});
-    for (auto& flush : std::exchange(flushes_, {}))
-        engine::complete(*loop_, std::move(flush.handler), error.code);
+    torn_down_.store(true, std::memory_order_release);
     wake_waiters();
 }
 
 void ProducerImpl::on_context_gone() noexcept {
     ended_ = true;
+    // Operations end here, while their executors exist; other reports wait for a poll call.
+    if (core_)
+        core_->close(Error(Errc::_destroy, "the execution context of this producer is gone"), engine::Loop::now());
     accumulator_.refuse(Errc::_destroy);
-    flushes_.clear();
-    std::lock_guard lock(waiting_mutex_);
-    waiting_sends_.clear();
+    {
+        std::lock_guard lock(waiting_mutex_);
+        for (auto& send : waiting_sends_)
+            send.send->settle(make_error_code(Errc::_destroy), {});
+        waiting_sends_.clear();
+    }
+    torn_down_.store(true, std::memory_order_release);
+    wake_waiters();
 }
 
 void ProducerImpl::end(const Error& error) {
@@ -157,13 +171,11 @@ void ProducerImpl::end(const Error& error) {
 void ProducerImpl::on_fatal(const Error& error) { events_.on_error(error); }
 
 void ProducerImpl::deliver(Batch* batch) {
-    settled_.fetch_add(static_cast<uint64_t>(batch->count), std::memory_order_release);
     complete_operations(*batch);
     if (wants_report(*batch)) {
         bool wake = false;
         {
             std::lock_guard lock(mutex_);
-            unserved_ += static_cast<uint64_t>(batch->count);
             delivered_.push(batch);
             wake = waiters_ > 0;
         }
@@ -172,7 +184,6 @@ void ProducerImpl::deliver(Batch* batch) {
     } else {
         finish(batch);
     }
-    complete_flushes();
 }
 
 bool ProducerImpl::wants_report(const Batch& batch) const {
@@ -202,21 +213,6 @@ void ProducerImpl::complete_operations(const Batch& batch) {
                  .status = delivery.status(),
                  .latency = delivery.latency()});
     });
-}
-
-void ProducerImpl::complete_flushes() {
-    if (flushes_.empty())
-        return;
-    const uint64_t settled = settled_.load(std::memory_order_acquire);
-    for (size_t i = 0; i < flushes_.size();) {
-        if (flushes_[i].target > settled) {
-            ++i;
-            continue;
-        }
-        engine::complete(*loop_, std::move(flushes_[i].handler), error_code());
-        flushes_.erase(flushes_.begin() + static_cast<std::ptrdiff_t>(i));
-        core_->set_flushing(false);
-    }
 }
 
 // ---- records in
@@ -275,11 +271,13 @@ void ProducerImpl::send_or_wait(const ProducerRecord& record, const std::shared_
     };
     if (!sends_wait_.load(std::memory_order_acquire) && try_now())
         return;
-    std::lock_guard lock(waiting_mutex_);
+    std::unique_lock lock(waiting_mutex_);
     if (waiting_sends_.empty() && try_now())
         return;
     waiting_sends_.emplace_back(record, send);
-    sends_wait_.store(true, std::memory_order_release);
+    sends_wait_.store(true, std::memory_order_seq_cst);
+    lock.unlock();
+    retry_waiting(); // credit that came back just before has not seen it waiting
 }
 
 void ProducerImpl::retry_waiting() {
@@ -300,12 +298,17 @@ void ProducerImpl::retry_waiting() {
             .timestamp_ms = next.timestamp_ms,
             .headers = headers,
         };
+        if (next.send->settled()) { // cancelled while it waited
+            waiting_sends_.pop_front();
+            continue;
+        }
+        const bool alone = accumulator_.outstanding() == 0;
         const Errc code = append(record, {next.send->hold(), TokenKind::operation});
         if (code != Errc::no_error)
             next.send->unhold();
-        if (code == Errc::_queue_full)
+        if (code == Errc::_queue_full && !alone)
             return;
-        if (code != Errc::no_error)
+        if (code != Errc::no_error) // also what does not fit into an empty queue
             next.send->settle(make_error_code(code), {});
         waiting_sends_.pop_front();
     }
@@ -352,6 +355,9 @@ Delivery ProducerImpl::describe(const Batch& batch, int32_t index, const uint8_t
 }
 
 void ProducerImpl::finish(Batch* batch) {
+    for (int32_t i = batch->served; i < static_cast<int32_t>(batch->kinds.size()); ++i) // nobody will call these any more
+        if (const Token token = batch->token(i); token.kind == TokenKind::callback)
+            delete reinterpret_cast<DeliveryHandler*>(token.value);
     accumulator_.finish(batch);
     retry_waiting();
     if (accumulator_.outstanding() == 0)
@@ -383,7 +389,6 @@ size_t ProducerImpl::serve_batch(Batch* batch) {
                     self.delivered_ = std::move(rest);
                     return;
                 }
-                self.unserved_ -= static_cast<uint64_t>(batch->count);
             }
             self.finish(batch);
         }
@@ -391,7 +396,8 @@ size_t ProducerImpl::serve_batch(Batch* batch) {
 
     const bool quiet = config_.report_only_error && !batch->error;
     size_t count = 0;
-    batch_reports_.clear();
+    static thread_local std::vector<Delivery> spare;
+    std::vector<Delivery> reports = std::move(spare); // moved out, since a callback may poll in its turn
     for_each(*batch, batch->served, [&](int32_t index, const uint8_t* encoded) {
         batch->served = index + 1;
         const Token token = batch->token(index);
@@ -408,22 +414,24 @@ size_t ProducerImpl::serve_batch(Batch* batch) {
         if (quiet)
             return;
         if (options_.on_batch_delivery) {
-            batch_reports_.push_back(describe(*batch, index, encoded));
+            reports.push_back(describe(*batch, index, encoded));
         } else if (options_.on_delivery) {
             ++count;
             options_.on_delivery(describe(*batch, index, encoded));
         }
     });
-    if (!batch_reports_.empty()) {
-        count += batch_reports_.size();
-        options_.on_batch_delivery(batch_reports_);
+    if (!reports.empty()) {
+        count += reports.size();
+        options_.on_batch_delivery(reports);
+        reports.clear();
     }
+    spare = std::move(reports);
     guard.done = true;
     return count;
 }
 
 size_t ProducerImpl::serve() {
-    std::lock_guard one_at_a_time(serve_mutex_);
+    std::lock_guard one_at_a_time(serve_mutex_); // recursive: a callback may poll
     size_t count = options_.on_error ? events_.serve() : 0;
     for (;;) {
         Batch* batch = nullptr;
@@ -500,21 +508,24 @@ size_t ProducerImpl::flush(milliseconds timeout) {
 }
 
 void ProducerImpl::start_flush(PlainHandler handler) {
-    uint64_t target;
-    {
-        std::lock_guard lock(mutex_);
-        target = settled_.load(std::memory_order_acquire) + outstanding() - unserved_;
-    }
-    // In a shared box, since a task that is dropped unrun must drop the handler too.
-    loop_->post([self = shared_from_this(), target, handler = std::move(handler)](TimePoint) mutable {
+    const TimePoint accepted = engine::Loop::now();
+    loop_->post([self = shared_from_this(), accepted, handler = std::move(handler)](TimePoint) mutable {
         if (!self->core_) {
             engine::complete(*self->loop_, std::move(handler), make_error_code(Errc::_state));
             return;
         }
-        self->core_->set_flushing(true);
-        self->flushes_.push_back({target, std::move(handler)});
-        self->complete_flushes();
+        self->core_->flush(accepted, [loop = self->loop_.get(), handler = std::move(handler)]() mutable {
+            engine::complete(*loop, std::move(handler), error_code());
+        });
     });
+}
+
+void ProducerImpl::wait_until_ended() {
+    std::unique_lock lock(mutex_);
+    ++waiters_;
+    // Bounded, for an embedding loop that nobody runs.
+    delivered_or_done_.wait_for(lock, std::chrono::seconds(1), [this] { return torn_down_.load(std::memory_order_acquire); });
+    --waiters_;
 }
 
 } // namespace ottla::client

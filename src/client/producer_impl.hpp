@@ -39,6 +39,8 @@ public:
     void start_flush(PlainHandler handler);
     /// Ends everything on the loop; what is left is reported as failed with `error`.
     void end(const Error& error);
+    /// After `end`: waits until what was left has been reported.
+    void wait_until_ended();
     bool ended() const { return ended_.load(std::memory_order_acquire); }
     const std::shared_ptr<engine::Loop>& loop() const { return loop_; }
     void log(int level, std::string_view facility, std::string_view text) { events_.on_log(level, facility, text); }
@@ -52,10 +54,6 @@ public:
 
 private:
     struct WaitingSend;
-    struct WaitingFlush {
-        uint64_t target;
-        PlainHandler handler;
-    };
 
     void start(TimePoint now);
     void tear_down(const Error& error, TimePoint now);
@@ -66,7 +64,6 @@ private:
 
     bool wants_report(const accumulator::Batch& batch) const;
     void complete_operations(const accumulator::Batch& batch);
-    void complete_flushes();
     void finish(accumulator::Batch* batch);
     size_t serve();
     size_t serve_batch(accumulator::Batch* batch);
@@ -84,14 +81,13 @@ private:
     accumulator::Accumulator accumulator_;
     std::atomic<bool> rung_{false};
     std::atomic<bool> ended_{false};
+    std::atomic<bool> torn_down_{false}; ///< no report comes after this
 
     mutable std::mutex mutex_; // lock 2
     std::condition_variable delivered_or_done_;
     accumulator::BatchList delivered_;
-    uint64_t unserved_ = 0; ///< messages in it
     int waiters_ = 0;
 
-    std::atomic<uint64_t> settled_{0}; ///< messages whose outcome is known
     std::atomic<bool> sends_wait_{false};
     mutable std::mutex waiting_mutex_;
     std::deque<WaitingSend> waiting_sends_;
@@ -99,9 +95,7 @@ private:
     // --- on the loop
     std::optional<core::Cluster> cluster_;
     std::optional<core::produce::ProducerCore> core_;
-    std::vector<WaitingFlush> flushes_;
-    std::vector<Delivery> batch_reports_; ///< memory of the per-batch callback; under serve_mutex_
-    std::mutex serve_mutex_;
+    std::recursive_mutex serve_mutex_; ///< keeps reports in order
 };
 
 } // namespace ottla::client

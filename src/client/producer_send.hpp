@@ -29,10 +29,13 @@ struct AsyncSend : std::enable_shared_from_this<AsyncSend> {
         return std::move(reinterpret_cast<AsyncSend*>(token)->self);
     }
     void unhold() { self.reset(); }
+    /// Whether the outcome is known, be it cancellation.
+    bool settled() {
+        std::lock_guard lock(mutex);
+        return outcome.has_value();
+    }
 
 private:
-    void complete(Handler<DeliveryReport> handler, error_code ec, const DeliveryReport& report);
-
     const std::shared_ptr<engine::Loop> loop;
     std::shared_ptr<AsyncSend> self;
     std::mutex mutex;

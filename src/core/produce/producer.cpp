@@ -72,6 +72,7 @@ TimePoint ProducerCore::poll(TimePoint now) {
     });
     if (fatal_) {
         fail_everything(fatal_, fatal_, now);
+        judge_flushes();
         return never;
     }
     learn_topics(now);
@@ -96,6 +97,7 @@ TimePoint ProducerCore::poll(TimePoint now) {
     });
     for (Topic* topic : nameless_)
         next = std::min(next, wait_limit(*topic));
+    judge_flushes();
     return next;
 }
 
@@ -191,7 +193,7 @@ ProducerCore::Batch* ProducerCore::next_to_send(Partition& partition, TimePoint 
             return batch;
     if (partition.unresolved.size() >= max_unresolved)
         return nullptr;
-    BatchList taken = partition.buffer->take(now, linger_of(config_), flushing_ > 0, 1);
+    BatchList taken = partition.buffer->take(now, linger_of(config_), flushing(), 1);
     if (taken.empty()) {
         next = std::min(next, partition.buffer->due(linger_of(config_)));
         return nullptr;
@@ -576,6 +578,33 @@ void ProducerCore::set_flushing(bool flushing) {
     wake();
 }
 
+void ProducerCore::flush(TimePoint until, MoveOnlyFunction<void()> done) {
+    flushes_.push_back({until, std::move(done)});
+    wake();
+}
+
+TimePoint ProducerCore::oldest_unsettled() const {
+    TimePoint oldest = TimePoint::max();
+    for (const Partition* partition : active_) {
+        if (!partition->unresolved.empty())
+            oldest = std::min(oldest, partition->unresolved.front()->opened);
+        oldest = std::min(oldest, partition->buffer->oldest());
+    }
+    for (const Topic* topic : nameless_)
+        oldest = std::min(oldest, topic->unassigned.oldest());
+    return oldest;
+}
+
+void ProducerCore::judge_flushes() {
+    if (flushes_.empty())
+        return;
+    const TimePoint oldest = oldest_unsettled();
+    for (auto& flush : flushes_)
+        if (oldest > flush.until)
+            std::exchange(flush.done, {})();
+    std::erase_if(flushes_, [](const Flush& flush) { return !flush.done; });
+}
+
 void ProducerCore::fail_all(Partition& partition, const Error& queued, const Error& flying, TimePoint now) {
     for (Batch* batch : std::deque<Batch*>(partition.unresolved)) {
         const bool flies = batch->state == Batch::State::in_flight;
@@ -610,6 +639,7 @@ void ProducerCore::fail_everything(const Error& queued, const Error& flying, Tim
 
 void ProducerCore::purge(TimePoint now) {
     fail_everything(Error(Errc::_purge_queue), Error(Errc::_purge_inflight), now);
+    judge_flushes();
     wake();
 }
 
@@ -622,11 +652,12 @@ void ProducerCore::go_fatal(Error error, TimePoint now) {
     fail_everything(fatal_, fatal_, now);
 }
 
-void ProducerCore::close(TimePoint now) {
+void ProducerCore::close(const Error& error, TimePoint now) {
     if (closed_)
         return;
     accumulator_.refuse(Errc::_state);
-    purge(now);
+    fail_everything(error, error, now);
+    judge_flushes();
     closed_ = true;
     scope_.reset();
 }

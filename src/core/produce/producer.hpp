@@ -13,6 +13,7 @@
 
 #include "accumulator/accumulator.hpp"
 #include "base/backoff.hpp"
+#include "base/move_only_function.hpp"
 #include "config/client_config.hpp"
 #include "core/cluster/cluster.hpp"
 #include "core/core.hpp"
@@ -55,10 +56,12 @@ public:
     TimePoint poll(TimePoint now) override;
     /// Records go out at once while this is set.
     void set_flushing(bool flushing);
+    /// Sends at once what was accepted until `until`; calls `done` when the outcome of all of that is settled.
+    void flush(TimePoint until, MoveOnlyFunction<void()> done);
     /// Fails what is queued with _purge_queue and what is in flight with _purge_inflight.
     void purge(TimePoint now);
-    /// Refuses further records and purges. Nothing is sent afterwards.
-    void close(TimePoint now);
+    /// Fails everything that is left with `error`. Nothing is sent afterwards.
+    void close(const Error& error, TimePoint now);
 
 private:
     using Batch = accumulator::Batch;
@@ -108,6 +111,10 @@ private:
     Batch* next_to_send(Partition& partition, TimePoint now, int32_t leader, TimePoint& next);
     bool prepare(Partition& partition, Batch& batch, int8_t magic, TimePoint now);
 
+    TimePoint oldest_unsettled() const;
+    void judge_flushes();
+    bool flushing() const { return flushing_ > 0 || !flushes_.empty(); }
+
     // requests
     void add(Building& building, Partition& partition, Batch& batch, const TopicInfo& topic, int8_t magic);
     void send(int32_t leader, Building building, TimePoint now);
@@ -145,6 +152,11 @@ private:
     std::vector<std::shared_ptr<std::vector<Sent>>> requests_; ///< unanswered ones
     int in_flight_ = 0;
     int flushing_ = 0;
+    struct Flush {
+        TimePoint until;
+        MoveOnlyFunction<void()> done;
+    };
+    std::vector<Flush> flushes_;
     Error fatal_;
     bool closed_ = false;
 };
