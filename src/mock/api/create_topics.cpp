@@ -1,6 +1,7 @@
 // CreateTopics v2-7. v4 allows -1 for partitions and replication factor, v5 answers with what was made, v7
 // with the id. The controller does it in a real cluster; since KRaft any broker passes the request on, so
 // here any broker does it.
+#include <algorithm>
 #include <charconv>
 #include <map>
 
@@ -13,6 +14,9 @@ namespace ottla::mock::api {
 namespace {
 
 using msg::create_topics_request::CreatableTopic;
+
+/// Of all topics in a request, as with a broker.
+constexpr int64_t most_partitions = 10000;
 
 /// Understood settings are applied, others accepted and kept for nobody.
 Error read_configs(const CreatableTopic& wanted, TopicConfig& config) {
@@ -74,6 +78,7 @@ Outcome act(ClusterCore& cluster, const Call& call, msg::CreateTopicsRequest& re
     for (const auto& wanted : request.topics)
         ++mentions[wanted.name];
 
+    int64_t partitions_left = most_partitions;
     msg::CreateTopicsResponse response;
     for (const auto& wanted : request.topics) {
         if (mentions[wanted.name] == 0)
@@ -84,6 +89,8 @@ Outcome act(ClusterCore& cluster, const Call& call, msg::CreateTopicsRequest& re
             error = call.injected;
         else if (std::exchange(mentions[wanted.name], 0) > 1)
             error = Error(Errc::invalid_request, "the topic is named more than once");
+        else if ((partitions_left -= std::max(wanted.num_partitions, 1)) < 0)
+            error = Error(Errc::policy_violation, "too many partitions in one request");
         else
             error = create(cluster, wanted, request.validate_only, topic);
 

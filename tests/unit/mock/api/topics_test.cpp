@@ -241,3 +241,13 @@ TEST_CASE("an injected metadata error is that of each topic, but for the call to
     CHECK(first.topics[0].partitions.empty());
     CHECK(world.ask(about({"t"}), 13).error_code == number(Errc::rebootstrap_required));
 }
+
+TEST_CASE("a request cannot make more than ten thousand partitions in all its topics") {
+    ClusterWorld world;
+    auto request = create("a", 6000, 1);
+    request.topics.push_back(request.topics[0]);
+    request.topics[1].name = "b";
+    const auto answer = world.ask(request, 7);
+    CHECK(answer.topics[0].error_code == 0);
+    CHECK(answer.topics[1].error_code == number(Errc::policy_violation));
+}
