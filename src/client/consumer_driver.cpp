@@ -1,4 +1,5 @@
 #include "client/consumer_driver.hpp"
+#include "client/link_options.hpp"
 
 #include <random>
 
@@ -10,19 +11,6 @@ constexpr uint32_t lane_owner = 1; // the cluster is private to this consumer, s
 uint64_t random_seed() {
     std::random_device device;
     return (static_cast<uint64_t>(device()) << 32) | device();
-}
-
-engine::LinkOptions link_options(const config::ClientConfig& config) {
-    using config::AddressFamily;
-    return {
-        .nodelay = config.socket_nodelay,
-        .keepalive = config.socket_keepalive,
-        .send_buffer = config.socket_send_buffer,
-        .receive_buffer = config.socket_receive_buffer,
-        .family = config.address_family == AddressFamily::v4   ? 4
-                  : config.address_family == AddressFamily::v6 ? 6
-                                                               : 0,
-    };
 }
 
 } // namespace

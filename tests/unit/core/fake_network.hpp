@@ -100,7 +100,9 @@ struct FakeLink final : core::Link {
     const uint16_t port;
     core::LinkUser* user;
     bool flushed = false;
-    bool opened = false; ///< for the test's own use
+    // For the test's own use: a broker answers a connection in order.
+    bool opened = false;
+    std::deque<SeenRequest> backlog;
     std::vector<uint8_t> written;
 };
 

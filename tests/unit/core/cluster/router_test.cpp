@@ -67,7 +67,9 @@ struct World {
                     continue;
                 for (auto& seen : link->requests(now)) {
                     busy = true;
-                    answer(*link, seen);
+                    link->backlog.push_back(std::move(seen));
+                    if (link->backlog.size() == 1)
+                        answer_next(*link);
                 }
             }
             for (auto* link : std::vector(network->links))
@@ -79,6 +81,18 @@ struct World {
                 break;
         }
         run();
+    }
+
+    /// Answers what waits at the link, up to the next request that the test answers itself.
+    void answer_next(test::FakeLink& link) {
+        while (link.alive() && !link.backlog.empty()) {
+            const test::SeenRequest first = link.backlog.front();
+            answer(link, first);
+            if (first.api() != msg::ApiKey::api_versions && first.api() != msg::ApiKey::metadata)
+                return;
+            if (link.alive())
+                link.backlog.pop_front();
+        }
     }
 
     void answer(test::FakeLink& link, const test::SeenRequest& seen) {
@@ -144,7 +158,11 @@ struct World {
         auto& partition = response.topics.emplace_back().partitions.emplace_back();
         partition.error_code = static_cast<int16_t>(error);
         partition.offset = 42;
-        link_to(host)->answer(seen, response, now);
+        test::FakeLink& link = *link_to(host);
+        link.backlog.pop_front();
+        link.answer(seen, response, now);
+        if (link.alive())
+            answer_next(link);
         run();
     }
 

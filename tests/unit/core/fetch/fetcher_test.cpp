@@ -103,11 +103,14 @@ TEST_CASE("a lookup is tried again after lost connections and stale leaders", "[
 }
 
 TEST_CASE("brokers that answer lookups with a list are understood", "[fetch]") {
-    FetchWorld world(with([](auto& c) { c.isolation = config::Isolation::read_uncommitted; }));
+    FetchWorld world; // reading committed, of which such brokers know nothing
     world.caller.limits[msg::ApiKey::list_offsets] = 0;
     world.caller.limits[msg::ApiKey::fetch] = 0;
+    world.topic_id = {};
     world.add(1, 0, offset_end);
-    world.answer_offsets(17);
+    CHECK(world.answer_offsets(17).empty());
+    world.run();
+    CHECK(world.answer_offsets(17) == std::vector<int64_t>{-1});
     auto fetch = world.take_fetch();
     REQUIRE(fetch);
     CHECK(fetch->asked() == Lines{"0@17"});

@@ -1,0 +1,185 @@
+#include "client/admin_impl.hpp"
+
+#include <algorithm>
+#include <random>
+
+#include <ottla/msg/create_topics.hpp>
+#include <ottla/msg/delete_topics.hpp>
+#include <ottla/msg/metadata.hpp>
+
+#include "client/link_options.hpp"
+
+namespace ottla::client {
+namespace {
+
+core::CallOptions options_for(Duration timeout) {
+    core::CallOptions options;
+    options.timeout = timeout;
+    return options;
+}
+
+int32_t milliseconds_of(Duration timeout) {
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count();
+    return static_cast<int32_t>(std::clamp<int64_t>(ms, 1, INT32_MAX));
+}
+
+Error topic_error(const std::string& topic, int16_t code, const std::optional<std::string>& text) {
+    const auto errc = static_cast<Errc>(code);
+    if (errc == Errc::no_error)
+        return {};
+    return {errc, topic + ": " + (text && !text->empty() ? *text : error_text(errc))};
+}
+
+// What makes a request worth sending again to another broker: the controller has moved.
+template <class Response>
+Errc controller_error(const Response& response, const auto& results) {
+    (void)response;
+    for (const auto& result : results)
+        if (static_cast<Errc>(result.error_code) == Errc::not_controller)
+            return Errc::not_controller;
+    return Errc::no_error;
+}
+
+ClusterDescription describe(const msg::MetadataResponse& response, int32_t answered_by) {
+    ClusterDescription description;
+    description.cluster_id = response.cluster_id.value_or("");
+    description.controller = response.controller_id;
+    description.answered_by = answered_by;
+    for (const auto& broker : response.brokers)
+        description.brokers.push_back(
+            {broker.node_id, broker.host, static_cast<uint16_t>(broker.port), broker.rack.value_or("")});
+    for (const auto& topic : response.topics) {
+        TopicDescription& out = description.topics.emplace_back();
+        out.name = topic.name.value_or("");
+        out.id = topic.topic_id;
+        out.internal = topic.is_internal;
+        out.error = static_cast<Errc>(topic.error_code);
+        for (const auto& partition : topic.partitions)
+            out.partitions.push_back(
+                {partition.partition_index,
+                 partition.leader_id,
+                 partition.leader_epoch,
+                 partition.replica_nodes,
+                 partition.isr_nodes,
+                 static_cast<Errc>(partition.error_code)});
+        std::sort(out.partitions.begin(), out.partitions.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+    }
+    std::sort(description.brokers.begin(), description.brokers.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+    std::sort(description.topics.begin(), description.topics.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    return description;
+}
+
+} // namespace
+
+AdminImpl::AdminImpl(std::shared_ptr<engine::Loop> loop, config::ClientConfig config)
+    : loop_(std::move(loop))
+    , config_(std::move(config))
+    , events_(config_.client_id + "#admin", config_.log_level, {}, {}) {}
+
+void AdminImpl::start() {
+    loop_->post([self = shared_from_this()](TimePoint) {
+        self->cluster_.emplace(
+            self->loop_->scheduler(),
+            self->loop_->make_links(link_options(self->config_)),
+            self->config_,
+            self->events_,
+            std::random_device{}());
+    });
+}
+
+void AdminImpl::end() {
+    engine::finish_on(loop_, [self = shared_from_this()](TimePoint now) {
+        if (self->cluster_)
+            self->cluster_->close(now);
+        self->scope_.reset();
+        self->cluster_.reset();
+    });
+}
+
+// Runs `f(done)` on the loop; without a loop, or after the end, the operation ends with _destroy.
+template <class T, class F>
+void AdminImpl::on_loop(Done<T> done, F&& f) {
+    // Shared, so that a task which is dropped unrun can still be answered for.
+    auto shared = std::make_shared<Done<T>>(std::move(done));
+    const bool posted = loop_->post([self = shared_from_this(), shared, f = std::forward<F>(f)](TimePoint) mutable {
+        if (self->cluster_)
+            f(std::move(*shared));
+        else
+            (*shared)(Error(Errc::_destroy, "the admin client is closed"), T{});
+    });
+    if (!posted)
+        (*shared)(Error(Errc::_destroy, "the execution context of this admin client is gone"), T{});
+}
+
+void AdminImpl::list(std::optional<std::string> topic, Duration timeout, Done<ClusterDescription> done) {
+    on_loop(std::move(done), [this, topic = std::move(topic), timeout](Done<ClusterDescription> finish) mutable {
+        msg::MetadataRequest request;
+        request.topics.reset(); // all of them
+        request.allow_auto_topic_creation = false;
+        auto options = options_for(timeout);
+        if (topic) {
+            request.topics.emplace().emplace_back().name = *topic;
+            options.min_version = 4; // before, asking for a topic may create it
+        }
+        core::call<msg::MetadataRequest>(
+            cluster_->caller(), core::AnyBroker{}, std::move(request), options, scope_,
+            [finish = std::move(finish)](core::CallResult<msg::MetadataResponse> result, TimePoint) mutable {
+                if (!result)
+                    finish(result.error(), {});
+                else
+                    finish({}, describe(result->response, result->node));
+            });
+    });
+}
+
+void AdminImpl::create(std::vector<NewTopic> topics, Duration timeout, Done<TopicResults> done) {
+    on_loop(std::move(done), [this, topics = std::move(topics), timeout](Done<TopicResults> finish) mutable {
+        msg::CreateTopicsRequest request;
+        request.timeout_ms = milliseconds_of(timeout);
+        for (const auto& topic : topics) {
+            auto& out = request.topics.emplace_back();
+            out.name = topic.name;
+            out.num_partitions = topic.partitions;
+            out.replication_factor = topic.replication_factor;
+            for (const auto& [name, value] : topic.configs) {
+                auto& config = out.configs.emplace_back();
+                config.name = name;
+                config.value = value;
+            }
+        }
+        core::call<msg::CreateTopicsRequest>(
+            cluster_->caller(), core::Controller{}, std::move(request), options_for(timeout), scope_,
+            [finish = std::move(finish)](core::CallResult<msg::CreateTopicsResponse> result, TimePoint) mutable {
+                TopicResults results;
+                if (result)
+                    for (const auto& topic : result->response.topics)
+                        results[topic.name] = topic_error(topic.name, topic.error_code, topic.error_message);
+                finish(result ? Error() : result.error(), std::move(results));
+            },
+            [](const msg::CreateTopicsResponse& response) { return controller_error(response, response.topics); });
+    });
+}
+
+void AdminImpl::remove(std::vector<std::string> topics, Duration timeout, Done<TopicResults> done) {
+    on_loop(std::move(done), [this, topics = std::move(topics), timeout](Done<TopicResults> finish) mutable {
+        msg::DeleteTopicsRequest request;
+        request.timeout_ms = milliseconds_of(timeout);
+        request.topic_names = topics;
+        auto options = options_for(timeout);
+        options.max_version = 5; // by name; from 6 on there are ids as well
+        core::call<msg::DeleteTopicsRequest>(
+            cluster_->caller(), core::Controller{}, std::move(request), options, scope_,
+            [finish = std::move(finish)](core::CallResult<msg::DeleteTopicsResponse> result, TimePoint) mutable {
+                TopicResults results;
+                if (result)
+                    for (const auto& topic : result->response.responses) {
+                        const std::string name = topic.name.value_or("");
+                        results[name] = topic_error(name, topic.error_code, topic.error_message);
+                    }
+                finish(result ? Error() : result.error(), std::move(results));
+            },
+            [](const msg::DeleteTopicsResponse& response) { return controller_error(response, response.responses); });
+    });
+}
+
+} // namespace ottla::client
