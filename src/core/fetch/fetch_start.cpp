@@ -47,7 +47,7 @@ void Fetcher::ask_offsets(TimePoint now, TimePoint& next) {
 
 void Fetcher::send_list_offsets(int32_t node, std::vector<Partition*> partitions) {
     std::sort(partitions.begin(), partitions.end(), [](const Partition* a, const Partition* b) { return a->where < b->where; });
-    auto request = list_offsets_request(config_.isolation);
+    auto request = list_offsets_request(lookup_isolation_);
     std::vector<std::pair<TopicPartition, StreamId>> asked;
     for (Partition* partition : partitions) {
         ask_for(
@@ -66,6 +66,8 @@ void Fetcher::send_list_offsets(int32_t node, std::vector<Partition*> partitions
         {.timeout = config_.socket_timeout, .retry = false},
         scope_,
         [this, asked = std::move(asked)](CallResult<msg::list_offsets_response::ListOffsetsResponse> result, TimePoint now) {
+            if (!result && result.error().errc() == Errc::_invalid_arg)
+                lookup_isolation_ = config::Isolation::read_uncommitted; // the broker is too old to know of transactions
             std::map<std::pair<std::string_view, int32_t>, std::pair<Errc, int64_t>> answers;
             if (result)
                 for (const auto& topic : result->response.topics)
@@ -98,6 +100,10 @@ void Fetcher::on_offset(Partition& partition, Errc error, int64_t offset, TimePo
     }
     if (error == Errc::no_error)
         error = Errc::_bad_msg; // neither an offset nor an error
+    if (error == Errc::_invalid_arg && partition.tries == 0) {
+        ++partition.tries; // asked in another way, at once
+        return;
+    }
     back_off(partition, now);
     if (needs_metadata_refresh(error) || error == Errc::_transport || error == Errc::_timed_out) {
         if (needs_metadata_refresh(error))

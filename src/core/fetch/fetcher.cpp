@@ -8,7 +8,13 @@ namespace ottla::core {
 
 Fetcher::Fetcher(
     Caller& caller, Metadata& metadata, FetchSink& sink, const config::ClientConfig& config, uint32_t client, uint64_t seed)
-    : caller_(caller), metadata_(metadata), sink_(sink), config_(config), client_(client), rng_(seed) {
+    : caller_(caller)
+    , metadata_(metadata)
+    , sink_(sink)
+    , config_(config)
+    , client_(client)
+    , rng_(seed)
+    , lookup_isolation_(config.isolation) {
     metadata_.on_change(scope_, [this](TimePoint) { wake(); });
 }
 

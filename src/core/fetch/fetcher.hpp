@@ -146,6 +146,7 @@ private:
     std::map<StreamId, Partition> partitions_;
     std::map<int32_t, Leader> leaders_;
     int64_t waiting_bytes_ = 0; ///< of all partitions that are not paused
+    config::Isolation lookup_isolation_; ///< of ListOffsets
     uint64_t metadata_version_ = ~uint64_t{0};
     uint64_t answers_ = 0;
     std::vector<Credit> credits_; ///< scratch

@@ -28,13 +28,18 @@ void query_offset(Caller& caller, OffsetQuery query, const CallScope& scope, Mov
         std::move(request),
         options,
         scope,
-        [where = std::move(query.where), reply = std::move(reply)](CallResult<msg::ListOffsetsResponse> result, TimePoint) mutable {
+        [&caller, scope = &scope, query, reply = std::move(reply)](CallResult<msg::ListOffsetsResponse> result, TimePoint) mutable {
             if (!result) {
+                if (result.error().errc() == Errc::_invalid_arg && query.isolation != config::Isolation::read_uncommitted) {
+                    query.isolation = config::Isolation::read_uncommitted; // the broker is too old to know of transactions
+                    query_offset(caller, std::move(query), *scope, std::move(reply));
+                    return;
+                }
                 reply(Error(result.error()));
                 return;
             }
             if (const Errc error = first_error(result->response); error != Errc::no_error)
-                reply(Error(error, fmt::format("{}[{}]: {}", where.topic, where.partition, error_text(error))));
+                reply(Error(error, fmt::format("{}[{}]: {}", query.where.topic, query.where.partition, error_text(error))));
             else
                 reply(offset_in(result->response.topics.front().partitions.front(), result->version));
         },
