@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "client/producer_send.hpp"
+#include "client/link_options.hpp"
 #include "engine/complete.hpp"
 #include "record/record_parser.hpp"
 
@@ -30,18 +31,6 @@ accumulator::AccumulatorConfig limits_of(const config::ClientConfig& config) {
         .max_record_bytes = static_cast<size_t>(config.message_max_bytes),
         .partitioner = config.partitioner,
         .sticky = config.sticky_linger,
-    };
-}
-
-engine::LinkOptions link_options(const config::ClientConfig& config) {
-    return {
-        .nodelay = config.socket_nodelay,
-        .keepalive = config.socket_keepalive,
-        .send_buffer = config.socket_send_buffer,
-        .receive_buffer = config.socket_receive_buffer,
-        .family = config.address_family == config::AddressFamily::v4   ? 4
-                  : config.address_family == config::AddressFamily::v6 ? 6
-                                                                       : 0,
     };
 }
 
@@ -95,8 +84,11 @@ ProducerImpl::ProducerImpl(std::shared_ptr<engine::Loop> loop, config::ClientCon
 
 ProducerImpl::~ProducerImpl() {
     // Only without an execution context is anything left here: reports have nowhere to go.
-    if (core_)
+    if (core_) {
+        loop_->remove_source(*this);
+        loop_->scheduler().remove(*core_);
         core_->close(Error(Errc::_destroy), engine::Loop::now());
+    }
     while (!delivered_.empty())
         finish(delivered_.pop());
 }

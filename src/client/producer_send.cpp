@@ -23,7 +23,7 @@ void AsyncSend::initiate(Handler<DeliveryReport> handler) {
                     if (const auto send = weak.lock(); send && type != asio::cancellation_type::none)
                         send->settle(asio::error::operation_aborted, {});
                 });
-            waiting = std::move(handler);
+            waiting.swap(handler); // assigning one recurses without end in Boost 1.81
             return;
         }
     }
@@ -38,7 +38,7 @@ void AsyncSend::settle(error_code ec, const DeliveryReport& report) {
         if (outcome)
             return;
         outcome.emplace(ec, report);
-        handler = std::move(waiting);
+        handler.swap(waiting);
         on = std::move(executor);
     }
     if (!handler || !loop->alive())
