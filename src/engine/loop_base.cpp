@@ -129,10 +129,11 @@ void LoopBase::stop_streams() {
 void LoopBase::context_gone() {
     alive_.store(false, std::memory_order_release);
     stop_streams();
-    drop_tasks();
     for (Source* source : sources_)
         if (source)
             source->on_context_gone();
+    sources_.clear();
+    drop_tasks(); // last: they may own the sources
 }
 
 void LoopBase::drop_tasks() {
