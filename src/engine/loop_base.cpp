@@ -128,12 +128,12 @@ void LoopBase::stop_streams() {
 
 void LoopBase::context_gone() {
     alive_.store(false, std::memory_order_release);
-    stop_streams();
-    for (Source* source : sources_)
+    // The sources first: dropping a task may destroy one.
+    for (Source* source : std::exchange(sources_, {}))
         if (source)
             source->on_context_gone();
-    sources_.clear();
-    drop_tasks(); // last: they may own the sources
+    stop_streams();
+    drop_tasks();
 }
 
 void LoopBase::drop_tasks() {

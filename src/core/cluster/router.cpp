@@ -445,9 +445,10 @@ void Router::on_down(Connection& connection, const Error& error, TimePoint now) 
         events_.on_log(7, "FAIL", error.message());
     if (key.node >= 0 && !closed_)
         metadata_->refresh("a connection was lost");
+    // Another broker may do for those that any will do for.
     for (auto& queued : unplaced_)
-        if (queued.not_before == never)
-            queued.not_before = now;
+        if (queued.not_before == never || std::holds_alternative<AnyBroker>(queued.call.route))
+            queued.not_before = std::min(queued.not_before, now);
 
     for (auto& queued : std::exchange(peer.waiting, {})) {
         const bool stays = std::holds_alternative<Node>(queued.call.route) && queued.call.options.retry && !closed_;
