@@ -1,4 +1,5 @@
-// The fast way to read: whole batches as views into the received bytes, nothing copied or allocated per message.
+// The fast way to read: whole batches as views into the received bytes, nothing copied or allocated per
+// message.
 //   consume_views [bootstrap-servers [topic]]
 #include <cstdio>
 

@@ -1,4 +1,5 @@
-// Producer and consumer as coroutines in one io_context on one thread: no thread is made, nothing ever blocks.
+// Producer and consumer as coroutines in one io_context on one thread: no thread is made, nothing ever
+// blocks.
 //   embedded [bootstrap-servers [topic]]
 #include <cstdio>
 
@@ -20,7 +21,8 @@ constexpr int messages = 10;
 asio::awaitable<void> produce(ottla::Producer& producer, std::string topic) {
     for (int i = 0; i < messages; ++i) {
         const std::string value = "message " + std::to_string(i);
-        const auto report = co_await producer.async_send({.topic = topic, .value = value, .partition = 0}, use_awaitable);
+        const auto report =
+            co_await producer.async_send({.topic = topic, .value = value, .partition = 0}, use_awaitable);
         std::printf("sent     %s at offset %ld\n", value.c_str(), long{report.offset});
     }
 }
@@ -31,7 +33,9 @@ asio::awaitable<void> consume(ottla::Consumer& consumer, std::string topic) {
         const ottla::Records records = co_await consumer.async_poll_records(use_awaitable);
         for (const auto& batch : records.batches())
             for (const ottla::RecordView& record : batch)
-                std::printf("received %.*s\n", static_cast<int>(record.value().size()), record.value().text().data());
+                std::printf(
+                    "received %.*s\n", static_cast<int>(record.value().size()), record.value().text().data()
+                );
         count += records.count();
     }
     consumer.close();

@@ -20,6 +20,7 @@ public:
     }
 
     bool is_embedded() const { return embedded_.has_value(); }
+
     const std::string& bootstrap_servers() const { return servers_; }
 
     /// Produces these values to partition 0 of the topic.

@@ -11,9 +11,14 @@ namespace ottla {
 using client::ConsumerImpl;
 using std::chrono::milliseconds;
 
-Consumer::Consumer(const Config& config, ConsumerOptions options) : Consumer(config, Engine(), std::move(options)) {}
+Consumer::Consumer(const Config& config, ConsumerOptions options)
+    : Consumer(config, Engine(), std::move(options)) {
+}
+
 Consumer::Consumer(const Config& config, Engine engine, ConsumerOptions options)
-    : impl_(ConsumerImpl::make(config, engine, std::move(options))) {}
+    : impl_(ConsumerImpl::make(config, engine, std::move(options))) {
+}
+
 Consumer::Consumer(Consumer&&) noexcept = default;
 
 Consumer& Consumer::operator=(Consumer&& other) noexcept {
@@ -30,20 +35,45 @@ Consumer::~Consumer() {
         impl_->close();
 }
 
-void Consumer::assign(const std::vector<TopicPartitionOffset>& partitions) { impl_->assign(partitions); }
-void Consumer::unassign() { impl_->assign({}); }
-std::vector<TopicPartition> Consumer::assignment() const { return impl_->assignment(); }
-void Consumer::seek(const TopicPartitionOffset& to) { impl_->seek(to); }
-void Consumer::pause(const std::vector<TopicPartition>& partitions) { impl_->pause(partitions); }
-void Consumer::resume(const std::vector<TopicPartition>& partitions) { impl_->resume(partitions); }
+void Consumer::assign(const std::vector<TopicPartitionOffset>& partitions) {
+    impl_->assign(partitions);
+}
+
+void Consumer::unassign() {
+    impl_->assign({});
+}
+
+std::vector<TopicPartition> Consumer::assignment() const {
+    return impl_->assignment();
+}
+
+void Consumer::seek(const TopicPartitionOffset& to) {
+    impl_->seek(to);
+}
+
+void Consumer::pause(const std::vector<TopicPartition>& partitions) {
+    impl_->pause(partitions);
+}
+
+void Consumer::resume(const std::vector<TopicPartition>& partitions) {
+    impl_->resume(partitions);
+}
 
 std::vector<TopicPartitionOffset> Consumer::position(const std::vector<TopicPartition>& partitions) const {
     return impl_->position(partitions);
 }
 
-std::optional<Message> Consumer::poll(milliseconds timeout) { return impl_->poll(timeout); }
-std::vector<Message> Consumer::consume(size_t count, milliseconds timeout) { return impl_->consume(count, timeout); }
-void Consumer::poll_records(Records& into, milliseconds timeout) { impl_->poll_records(into, timeout); }
+std::optional<Message> Consumer::poll(milliseconds timeout) {
+    return impl_->poll(timeout);
+}
+
+std::vector<Message> Consumer::consume(size_t count, milliseconds timeout) {
+    return impl_->consume(count, timeout);
+}
+
+void Consumer::poll_records(Records& into, milliseconds timeout) {
+    impl_->poll_records(into, timeout);
+}
 
 Records Consumer::poll_records(milliseconds timeout) {
     Records records;
@@ -68,8 +98,12 @@ Consumer::offsets_for_times(const std::vector<TopicPartitionOffset>& times, mill
     return impl_->offsets_for_times(times, timeout);
 }
 
-void Consumer::close() { impl_->close(); }
+void Consumer::close() {
+    impl_->close();
+}
 
-void Message::detach() { ConsumerImpl::detach(*this); }
+void Message::detach() {
+    ConsumerImpl::detach(*this);
+}
 
 } // namespace ottla

@@ -1,4 +1,5 @@
-// The asynchronous poll: waits without a thread, decodes on the handler's executor, ends at once when cancelled.
+// The asynchronous poll: waits without a thread, decodes on the handler's executor, ends at once when
+// cancelled.
 #include <atomic>
 
 #include <boost/asio/any_completion_executor.hpp>
@@ -18,7 +19,8 @@ namespace asio = boost::asio;
 struct ConsumerImpl::AsyncPoll {
     // Built in place: assigning one any_completion_handler to another never returns in Boost 1.81.
     AsyncPoll(Handler<Records> h, const asio::any_completion_executor& e)
-        : handler(std::move(h)), executor(asio::prefer(e, asio::execution::outstanding_work.tracked)) {}
+        : handler(std::move(h))
+        , executor(asio::prefer(e, asio::execution::outstanding_work.tracked)) {}
 
     Handler<Records> handler;
     const asio::any_completion_executor executor; ///< of the handler; counts as work there while this waits
@@ -50,7 +52,8 @@ void ConsumerImpl::start_poll(Handler<Records> handler) {
     }
     if (!loop.alive())
         return; // there is nowhere to run the handler
-    const asio::any_completion_executor executor = asio::get_associated_executor(handler, loop.completion_executor());
+    const asio::any_completion_executor executor =
+        asio::get_associated_executor(handler, loop.completion_executor());
     auto op = std::make_shared<AsyncPoll>(std::move(handler), executor);
     if (auto slot = asio::get_associated_cancellation_slot(op->handler); slot.is_connected())
         slot.assign([weak = std::weak_ptr(op), self = weak_from_this()](asio::cancellation_type type) {

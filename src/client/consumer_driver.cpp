@@ -16,7 +16,8 @@ uint64_t random_seed() {
 } // namespace
 
 ConsumerDriver::ConsumerDriver(
-    std::shared_ptr<engine::Loop> loop, config::ClientConfig config, LogSink log, ErrorHandler on_error)
+    std::shared_ptr<engine::Loop> loop, config::ClientConfig config, LogSink log, ErrorHandler on_error
+)
     : loop_(std::move(loop))
     , config_(std::move(config))
     , events_(config_.client_id, config_.log_level, std::move(log), std::move(on_error))
@@ -31,9 +32,10 @@ ConsumerDriver::ConsumerDriver(
 }
 
 void ConsumerDriver::start() {
-    cluster_.emplace(loop_->scheduler(), loop_->make_links(link_options(config_)), config_, events_, random_seed());
-    fetcher_.emplace(
-        cluster_->caller(), cluster_->metadata(), queue_, config_, lane_owner, random_seed());
+    cluster_.emplace(
+        loop_->scheduler(), loop_->make_links(link_options(config_)), config_, events_, random_seed()
+    );
+    fetcher_.emplace(cluster_->caller(), cluster_->metadata(), queue_, config_, lane_owner, random_seed());
     loop_->scheduler().add(*fetcher_);
     loop_->add_source(*this);
 }

@@ -1,5 +1,5 @@
-// The part of a consumer that lives on the loop: cluster, fetcher, and the way into them. Shared with the tasks that are
-// posted to the loop, so that none of them finds it gone.
+// The part of a consumer that lives on the loop: cluster, fetcher, and the way into them. Shared with the
+// tasks that are posted to the loop, so that none of them finds it gone.
 #pragma once
 
 #include <atomic>
@@ -19,24 +19,37 @@ namespace ottla::client {
 class ConsumerDriver final : public engine::Source {
 public:
     ConsumerDriver(
-        std::shared_ptr<engine::Loop> loop, config::ClientConfig config, LogSink log, ErrorHandler on_error);
+        std::shared_ptr<engine::Loop> loop, config::ClientConfig config, LogSink log, ErrorHandler on_error
+    );
 
     const config::ClientConfig& config() const { return config_; }
+
     const std::shared_ptr<engine::Loop>& loop() const { return loop_; }
+
     ConsumerQueue& queue() { return queue_; }
+
     /// Runs the error callbacks that wait, on the calling thread. Cheap when there are none.
     void serve_callbacks();
-    void log(int level, std::string_view facility, std::string_view text) { events_.on_log(level, facility, text); }
+
+    void log(int level, std::string_view facility, std::string_view text) {
+        events_.on_log(level, facility, text);
+    }
 
     // --- on the loop
     void start();
     void stop(TimePoint now);
+
     bool running() const { return fetcher_.has_value(); }
+
     core::Fetcher& fetcher() { return *fetcher_; }
+
     void remove(core::StreamId stream);
+
     core::Cluster& cluster() { return *cluster_; }
+
     /// Of the offset queries that are under way.
     const core::CallScope& queries() const { return queries_; }
+
     void drain(TimePoint now) override;
     void on_context_gone() noexcept override;
 

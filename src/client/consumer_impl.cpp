@@ -11,19 +11,25 @@
 namespace ottla::client {
 namespace {
 
-[[noreturn]] void fail(Errc code, std::string text = {}) { throw KafkaException(Error(code, std::move(text))); }
+[[noreturn]] void fail(Errc code, std::string text = {}) {
+    throw KafkaException(Error(code, std::move(text)));
+}
 
-std::string name_of(const TopicPartition& where) { return fmt::format("{}[{}]", where.topic, where.partition); }
+std::string name_of(const TopicPartition& where) {
+    return fmt::format("{}[{}]", where.topic, where.partition);
+}
 
 } // namespace
 
-std::shared_ptr<ConsumerImpl> ConsumerImpl::make(const Config& config, const Engine& engine, ConsumerOptions options) {
+std::shared_ptr<ConsumerImpl>
+ConsumerImpl::make(const Config& config, const Engine& engine, ConsumerOptions options) {
     std::vector<std::string> warnings;
     auto parsed = config::parse(config, config::Role::consumer, &warnings);
     if (!parsed)
         throw KafkaException(parsed.error());
     auto driver = std::make_shared<ConsumerDriver>(
-        engine.loop(), std::move(*parsed), std::move(options.on_log), std::move(options.on_error));
+        engine.loop(), std::move(*parsed), std::move(options.on_log), std::move(options.on_error)
+    );
     for (const auto& warning : warnings)
         driver->log(4, "CONFWARN", warning);
     if (!engine.loop()->post([driver](TimePoint) { driver->start(); }))
@@ -32,7 +38,9 @@ std::shared_ptr<ConsumerImpl> ConsumerImpl::make(const Config& config, const Eng
 }
 
 ConsumerImpl::ConsumerImpl(std::shared_ptr<ConsumerDriver> driver)
-    : driver_(std::move(driver)), context_{.check_crcs = driver_->config().check_crcs} {}
+    : driver_(std::move(driver))
+    , context_{.check_crcs = driver_->config().check_crcs} {
+}
 
 // --- assignment
 
@@ -121,7 +129,8 @@ void ConsumerImpl::resume(const std::vector<TopicPartition>& partitions) {
     }
 }
 
-std::vector<TopicPartitionOffset> ConsumerImpl::position(const std::vector<TopicPartition>& partitions) const {
+std::vector<TopicPartitionOffset> ConsumerImpl::position(const std::vector<TopicPartition>& partitions
+) const {
     std::lock_guard lock(use_);
     check_open();
     std::vector<TopicPartitionOffset> positions;
@@ -130,7 +139,8 @@ std::vector<TopicPartitionOffset> ConsumerImpl::position(const std::vector<Topic
         positions.push_back(
             {.topic = where.topic,
              .partition = where.partition,
-             .offset = it == assigned_.end() ? offset_invalid : it->second->position});
+             .offset = it == assigned_.end() ? offset_invalid : it->second->position}
+        );
     }
     return positions;
 }
@@ -179,7 +189,8 @@ void ConsumerImpl::post(engine::Task task) {
 
 // --- offset queries
 
-std::vector<int64_t> ConsumerImpl::query(std::vector<core::OffsetQuery> queries, std::chrono::milliseconds timeout) {
+std::vector<int64_t>
+ConsumerImpl::query(std::vector<core::OffsetQuery> queries, std::chrono::milliseconds timeout) {
     if (Error error = engine::check_may_block(*driver_->loop()))
         throw KafkaException(std::move(error));
     {
@@ -197,9 +208,11 @@ std::vector<int64_t> ConsumerImpl::query(std::vector<core::OffsetQuery> queries,
         post([driver = driver_, query, promise = std::move(promise)](TimePoint) {
             if (driver->running())
                 core::query_offset(
-                    driver->cluster().caller(), query, driver->queries(), [promise](Result<int64_t> answer) {
-                        promise->set_value(std::move(answer));
-                    });
+                    driver->cluster().caller(),
+                    query,
+                    driver->queries(),
+                    [promise](Result<int64_t> answer) { promise->set_value(std::move(answer)); }
+                );
         });
     }
     std::vector<int64_t> offsets;
@@ -213,10 +226,13 @@ std::vector<int64_t> ConsumerImpl::query(std::vector<core::OffsetQuery> queries,
     return offsets;
 }
 
-Watermarks ConsumerImpl::query_watermarks(const TopicPartition& partition, std::chrono::milliseconds timeout) {
+Watermarks
+ConsumerImpl::query_watermarks(const TopicPartition& partition, std::chrono::milliseconds timeout) {
     const auto offsets = query(
-        {{.where = partition, .timestamp = core::timestamp_earliest}, {.where = partition, .timestamp = core::timestamp_latest}},
-        timeout);
+        {{.where = partition, .timestamp = core::timestamp_earliest},
+         {.where = partition, .timestamp = core::timestamp_latest}},
+        timeout
+    );
     return {.low = offsets[0], .high = offsets[1]};
 }
 
@@ -230,8 +246,9 @@ Watermarks ConsumerImpl::cached_watermarks(const TopicPartition& partition) cons
     return {.low = known->first < 0 ? offset_invalid : known->first, .high = known->second};
 }
 
-std::vector<TopicPartitionOffset>
-ConsumerImpl::offsets_for_times(const std::vector<TopicPartitionOffset>& times, std::chrono::milliseconds timeout) {
+std::vector<TopicPartitionOffset> ConsumerImpl::offsets_for_times(
+    const std::vector<TopicPartitionOffset>& times, std::chrono::milliseconds timeout
+) {
     std::vector<core::OffsetQuery> queries;
     for (const auto& time : times)
         queries.push_back({.where = {time.topic, time.partition}, .timestamp = time.offset});
@@ -277,7 +294,9 @@ void ConsumerImpl::detach(Message& message) {
     cover(record.value());
     const Bytes headers = record::RecordParser::header_bytes(record);
     cover(headers);
-    Buffer own = Buffer::copy_of(Bytes(begin ? begin : message.bytes_.data(), begin ? static_cast<size_t>(end - begin) : 0));
+    Buffer own = Buffer::copy_of(
+        Bytes(begin ? begin : message.bytes_.data(), begin ? static_cast<size_t>(end - begin) : 0)
+    );
     record::RecordParser::rebase(message.record_, begin ? begin : message.bytes_.data(), own.data());
     message.bytes_ = std::move(own);
 }

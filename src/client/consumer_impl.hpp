@@ -1,5 +1,5 @@
-// What a Consumer handle stands for: the assignment as the application sees it, and the reading of what has been fetched,
-// on the consuming thread. What goes on at the brokers is the driver's.
+// What a Consumer handle stands for: the assignment as the application sees it, and the reading of what has
+// been fetched, on the consuming thread. What goes on at the brokers is the driver's.
 #pragma once
 
 #include <deque>
@@ -20,7 +20,8 @@ namespace ottla::client {
 class ConsumerImpl : public std::enable_shared_from_this<ConsumerImpl> {
 public:
     /// Throws KafkaException (_invalid_arg) for a wrong property.
-    static std::shared_ptr<ConsumerImpl> make(const Config& config, const Engine& engine, ConsumerOptions options);
+    static std::shared_ptr<ConsumerImpl>
+    make(const Config& config, const Engine& engine, ConsumerOptions options);
     explicit ConsumerImpl(std::shared_ptr<ConsumerDriver> driver);
 
     void assign(const std::vector<TopicPartitionOffset>& partitions);

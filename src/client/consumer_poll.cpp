@@ -1,5 +1,5 @@
-// Reading what has been fetched: messages one by one, or whole batches as views. Hot path: per message nothing is
-// allocated; batches take the consumer's lock once a call, single messages once each.
+// Reading what has been fetched: messages one by one, or whole batches as views. Hot path: per message
+// nothing is allocated; batches take the consumer's lock once a call, single messages once each.
 #include <algorithm>
 
 #include "client/consumer_impl.hpp"
@@ -7,7 +7,8 @@
 namespace ottla::client {
 namespace {
 
-/// A call hands out about so many views, ending with a whole batch: as many as stay in the cache while they are used.
+/// A call hands out about so many views, ending with a whole batch: as many as stay in the cache while they
+/// are used.
 constexpr size_t max_views = 4096;
 constexpr size_t max_consume = 1'000'000;
 
@@ -246,7 +247,8 @@ bool ConsumerImpl::wait_for(std::chrono::milliseconds timeout, Take take) {
             return false;
         if (Error error = engine::check_may_block(loop))
             throw KafkaException(std::move(error));
-        if (!std::exchange(deadline_set, true)) // only now: reading the clock costs more than taking a message
+        // Only now: reading the clock costs more than taking a message.
+        if (!std::exchange(deadline_set, true))
             deadline = engine::Loop::now() + std::min<Duration>(timeout, std::chrono::hours(24 * 365));
         last = !driver_->queue().wait_until(deadline);
     }

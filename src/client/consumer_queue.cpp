@@ -50,8 +50,9 @@ void ConsumerQueue::give_back(core::Credit credit) {
     bool ring;
     {
         std::lock_guard lock(mutex_);
-        const auto same = std::find_if(
-            credits_.begin(), credits_.end(), [&](const core::Credit& c) { return c.stream == credit.stream; });
+        const auto same = std::find_if(credits_.begin(), credits_.end(), [&](const core::Credit& c) {
+            return c.stream == credit.stream;
+        });
         if (same == credits_.end()) {
             credits_.push_back(credit);
         } else {

@@ -1,5 +1,5 @@
-// Between the loop and the consuming thread: fetched slices and events one way, credits the other. One mutex, taken once
-// per slice or poll, never per message. Bounded by the fetcher's demand.
+// Between the loop and the consuming thread: fetched slices and events one way, credits the other. One mutex,
+// taken once per slice or poll, never per message. Bounded by the fetcher's demand.
 #pragma once
 
 #include <condition_variable>
@@ -19,11 +19,13 @@ namespace ottla::client {
 
 class ConsumerQueue final : public core::FetchSink {
 public:
-    /// Called once, on whichever thread ends the wait: there may be something to take, or the code says why not.
+    /// Called once, on whichever thread ends the wait: there may be something to take, or the code says why
+    /// not.
     using Waiter = MoveOnlyFunction<void(error_code)>;
 
     /// `ring` wakes the fetcher; callable from any thread.
-    explicit ConsumerQueue(std::function<void()> ring) : ring_(std::move(ring)) {}
+    explicit ConsumerQueue(std::function<void()> ring)
+        : ring_(std::move(ring)) {}
 
     // --- the loop's side
     void deliver(core::FetchEvent event) override;

@@ -42,8 +42,9 @@ SliceReader::Step SliceReader::next_batch(DecodeContext& context) {
     return step;
 }
 
-SliceReader::Step
-SliceReader::take_batch(DecodeContext& context, std::vector<RecordView>& into, std::vector<Buffer>& decompressed) {
+SliceReader::Step SliceReader::take_batch(
+    DecodeContext& context, std::vector<RecordView>& into, std::vector<Buffer>& decompressed
+) {
     if (at_ < views_.size()) {
         into.insert(into.end(), views_.begin() + static_cast<std::ptrdiff_t>(at_), views_.end());
         position_ = views_.back().offset() + 1;
@@ -83,11 +84,16 @@ SliceReader::decode_next(DecodeContext& context, std::vector<RecordView>& into, 
             const auto first = into.begin() + static_cast<std::ptrdiff_t>(before);
             if (into.size() > before && into.back().offset() > header.last_offset()) {
                 into.resize(before);
-                error_ = Error(Errc::_bad_msg, fmt::format("batch at offset {}: a record beyond its end", header.base_offset));
+                error_ = Error(
+                    Errc::_bad_msg,
+                    fmt::format("batch at offset {}: a record beyond its end", header.base_offset)
+                );
                 return Step::bad;
             }
             if (into.size() > before && first->offset() < position_) // a fetch brings whole batches
-                into.erase(first, std::find_if(first, into.end(), [this](const RecordView& r) { return r.offset() >= position_; }));
+                into.erase(first, std::find_if(first, into.end(), [this](const RecordView& r) {
+                               return r.offset() >= position_;
+                           }));
             if (into.size() > before) {
                 position_ = std::max(position_, batch.next_offset());
                 return Step::records;
@@ -98,11 +104,13 @@ SliceReader::decode_next(DecodeContext& context, std::vector<RecordView>& into, 
 }
 
 bool SliceReader::is_aborted(const record::BatchHeader& header) {
-    for (; next_aborted_ < slice_.aborted.size() && slice_.aborted[next_aborted_].first_offset <= header.last_offset();
+    for (; next_aborted_ < slice_.aborted.size() &&
+           slice_.aborted[next_aborted_].first_offset <= header.last_offset();
          ++next_aborted_)
         aborted_producers_.push_back(slice_.aborted[next_aborted_].producer_id);
     return header.magic == 2 && header.is_transactional() &&
-           std::find(aborted_producers_.begin(), aborted_producers_.end(), header.producer_id) != aborted_producers_.end();
+           std::find(aborted_producers_.begin(), aborted_producers_.end(), header.producer_id) !=
+               aborted_producers_.end();
 }
 
 void SliceReader::end_transaction(const record::BatchView& batch, DecodeContext& context) {

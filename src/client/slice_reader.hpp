@@ -1,5 +1,6 @@
-// Iterates a fetched slice on the consuming thread: checks, decompresses, drops what is not for the application: control
-// batches, aborted transactions (KIP-98), records below the position. Hot path: nothing is allocated per record.
+// Iterates a fetched slice on the consuming thread: checks, decompresses, drops what is not for the
+// application: control batches, aborted transactions (KIP-98), records below the position. Hot path: nothing
+// is allocated per record.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,9 @@ class SliceReader {
 public:
     /// Begins with `slice`; only when not active.
     void begin(core::FetchedSlice slice, DecodeContext& context);
+
     bool active() const { return active_; }
+
     /// Lets slice and bytes go.
     void end(DecodeContext& context);
 
@@ -43,19 +46,24 @@ public:
         position_ = view->offset() + 1;
         return view;
     }
+
     /// What the record last returned points into.
     const Buffer& bytes() const { return decompressed_.empty() ? slice_.records : decompressed_; }
 
-    /// Appends all records of the next batch (or what `next` has left of one); `decompressed` gets the bytes they point
-    /// into when those are not the slice's own.
+    /// Appends all records of the next batch (or what `next` has left of one); `decompressed` gets the bytes
+    /// they point into when those are not the slice's own.
     Step take_batch(DecodeContext& context, std::vector<RecordView>& into, std::vector<Buffer>& decompressed);
+
     const Buffer& slice_bytes() const { return slice_.records; }
 
     const Error& error() const { return error_; }
+
     /// The next offset to hand out.
     int64_t position() const { return position_; }
+
     /// As counted when the slice came in.
     int64_t messages() const { return slice_.messages; }
+
     int64_t size_bytes() const { return static_cast<int64_t>(slice_.records.size()); }
 
 private:
@@ -71,7 +79,7 @@ private:
     std::vector<RecordView> views_; ///< of the batch at hand, for `next`
     size_t at_ = 0;
     Buffer decompressed_;
-    size_t next_aborted_ = 0;                 ///< in slice_.aborted
+    size_t next_aborted_ = 0;                  ///< in slice_.aborted
     std::vector<int64_t> aborted_producers_{}; ///< whose aborted transaction is open here
     Error error_{};
 };

@@ -1,4 +1,5 @@
-// The asynchronous poll: in coroutines on one thread, with futures and callbacks, cancelled, closed, orphaned.
+// The asynchronous poll: in coroutines on one thread, with futures and callbacks, cancelled, closed,
+// orphaned.
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -18,7 +19,10 @@ using namespace ottla::test;
 namespace asio = boost::asio;
 using asio::use_awaitable;
 
-TEST_CASE("a coroutine reads in a one-thread io_context, where blocking calls are refused", "[mock][consumer][async]") {
+TEST_CASE(
+    "a coroutine reads in a one-thread io_context, where blocking calls are refused",
+    "[mock][consumer][async]"
+) {
     ConsumerWorld world;
     world.cluster.create_topic("t", 1);
     world.fill("t", 0, 3, "a");
@@ -48,7 +52,8 @@ TEST_CASE("a coroutine reads in a one-thread io_context, where blocking calls ar
         [](std::exception_ptr e) {
             if (e)
                 std::rethrow_exception(e);
-        });
+        }
+    );
     io.run_for(10s);
     CHECK(seen == std::vector<std::string>{"a0", "a1", "a2", "b0", "b1"});
     CHECK(blocking == Errc::_state);
@@ -68,7 +73,9 @@ TEST_CASE("a future gets what a callback gets", "[mock][consumer][async]") {
 
     std::promise<size_t> promise;
     world.fill("t", 0, 1);
-    consumer.async_poll_records([&](error_code ec, Records records) { promise.set_value(ec ? 0 : records.count()); });
+    consumer.async_poll_records([&](error_code ec, Records records) {
+        promise.set_value(ec ? 0 : records.count());
+    });
     CHECK(promise.get_future().get() == 1);
 }
 
@@ -92,7 +99,8 @@ TEST_CASE("cancelling ends the wait and loses nothing", "[mock][consumer][async]
             count = (co_await consumer.async_poll_records(use_awaitable)).count();
             consumer.close();
         },
-        asio::detached);
+        asio::detached
+    );
     io.run_for(10s);
     CHECK(timer_first);
     CHECK(count == 2);
@@ -103,7 +111,8 @@ TEST_CASE("closing completes a waiting poll with _destroy", "[mock][consumer][as
     world.cluster.create_topic("t", 1);
     for (const bool embedded : {true, false}) {
         asio::io_context io(1);
-        auto consumer = embedded ? Consumer(world.config(), Engine(io.get_executor())) : Consumer(world.config());
+        auto consumer =
+            embedded ? Consumer(world.config(), Engine(io.get_executor())) : Consumer(world.config());
         consumer.assign({{.topic = "t", .partition = 0, .offset = 0}});
         std::promise<error_code> promise;
         auto future = promise.get_future();
@@ -127,7 +136,8 @@ TEST_CASE("the io_context may go before the consumer, with a poll waiting", "[mo
     asio::co_spawn(
         *io,
         [&]() -> asio::awaitable<void> { co_await consumer.async_poll_records(use_awaitable); },
-        asio::detached);
+        asio::detached
+    );
     io->run_for(300ms);
     io.reset();
     CHECK_THROWS_AS(consumer.assign({}), KafkaException);
@@ -145,4 +155,19 @@ TEST_CASE("an embedded consumer is destroyed without its loop being run", "[mock
     }
     io.run_for(100ms); // what is left of it ends here
     CHECK(io.stopped());
+}
+
+TEST_CASE(
+    "a consumer that ended while its loop stood still goes with the io_context", "[mock][consumer][async]"
+) {
+    ConsumerWorld world;
+    world.cluster.create_topic("t", 1);
+    asio::io_context io(1);
+    Consumer consumer(world.config(), Engine(io.get_executor()));
+    consumer.assign({{.topic = "t", .partition = 0, .offset = 0}});
+    io.run_for(100ms);
+    bool called = false;
+    consumer.async_poll_records([&](error_code, Records) { called = true; });
+    consumer = Consumer(world.config()); // what the first one posts last is never run
+    CHECK_FALSE(called);
 }

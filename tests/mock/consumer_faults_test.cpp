@@ -19,7 +19,10 @@ TEST_CASE("reading goes on after a broker's stop and start", "[mock][consumer]")
     world.fill("t", 0, 3, "a");
     std::atomic<int> errors{0};
     Consumer consumer(
-        world.config(), {.on_error = [&](const KafkaError&) { ++errors; }, .on_log = [](int, std::string_view, std::string_view) {}});
+        world.config(),
+        {.on_error = [&](const KafkaError&) { ++errors; },
+         .on_log = [](int, std::string_view, std::string_view) {}}
+    );
     consumer.assign({{.topic = "t", .partition = 0, .offset = 0}});
     CHECK(values_of(consumer, 3) == numbered("a", 3));
     world.cluster.stop(1);
@@ -57,7 +60,8 @@ TEST_CASE("lost answers and errors of single requests are survived", "[mock][con
         fault();
         Consumer consumer(
             world.config({{"fetch.message.max.bytes", "2000"}, {"fetch.error.backoff.ms", "50"}}),
-            {.on_log = [](int, std::string_view, std::string_view) {}});
+            {.on_log = [](int, std::string_view, std::string_view) {}}
+        );
         consumer.assign({{.topic = "t", .partition = 0, .offset = offset_beginning}});
         CHECK(values_of(consumer, 1000) == expected);
     };
@@ -92,7 +96,9 @@ TEST_CASE("connections cut under load lose and repeat nothing", "[mock][consumer
     for (int p = 0; p < 4; ++p)
         assignment.push_back({.topic = "t", .partition = p, .offset = 0});
     Consumer consumer(
-        world.config({{"fetch.message.max.bytes", "3000"}}), {.on_log = [](int, std::string_view, std::string_view) {}});
+        world.config({{"fetch.message.max.bytes", "3000"}}),
+        {.on_log = [](int, std::string_view, std::string_view) {}}
+    );
     consumer.assign(assignment);
     std::atomic<bool> done{false};
     std::thread cutter([&] {

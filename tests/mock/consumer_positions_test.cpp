@@ -81,7 +81,8 @@ TEST_CASE("a paused partition is silent, the others are not, and nothing is lost
     world.fill("t", 0, 100, "a");
     world.fill("t", 1, 100, "b");
     Consumer consumer(world.config());
-    consumer.assign({{.topic = "t", .partition = 0, .offset = 0}, {.topic = "t", .partition = 1, .offset = 0}});
+    consumer.assign({{.topic = "t", .partition = 0, .offset = 0}, {.topic = "t", .partition = 1, .offset = 0}}
+    );
     std::vector<std::string> seen[2];
     const auto read = [&](std::chrono::milliseconds wait) {
         while (const auto message = consumer.poll(wait))
@@ -111,8 +112,10 @@ TEST_CASE("a small demand is refilled as messages are taken", "[mock][consumer]"
         world.fill("t", 1, 10, "b");
     }
     Consumer consumer(world.config(
-        {{"queued.min.messages", "1"}, {"fetch.message.max.bytes", "500"}, {"fetch.wait.max.ms", "5000"}}));
-    consumer.assign({{.topic = "t", .partition = 0, .offset = 0}, {.topic = "t", .partition = 1, .offset = 0}});
+        {{"queued.min.messages", "1"}, {"fetch.message.max.bytes", "500"}, {"fetch.wait.max.ms", "5000"}}
+    ));
+    consumer.assign({{.topic = "t", .partition = 0, .offset = 0}, {.topic = "t", .partition = 1, .offset = 0}}
+    );
     const auto before = Clock::now();
     CHECK(values_of(consumer, 1000).size() == 1000);
     CHECK(Clock::now() - before < 5s);
@@ -155,8 +158,12 @@ TEST_CASE("wrong arguments and closed consumers are refused", "[mock][consumer]"
     Consumer consumer(world.config());
     CHECK(error_of([&] { consumer.assign({{.topic = "", .partition = 0}}); }) == Errc::_invalid_arg);
     CHECK(error_of([&] { consumer.assign({{.topic = "t", .partition = -1}}); }) == Errc::_invalid_arg);
-    CHECK(error_of([&] { consumer.assign({{.topic = "t", .partition = 0}, {.topic = "t", .partition = 0}}); }) == Errc::_invalid_arg);
-    CHECK(error_of([&] { Consumer wrong(Config{{"bootstrap.servers", "x"}, {"fetch.min.bytes", "nonsense"}}); }) == Errc::_invalid_arg);
+    CHECK(error_of([&] {
+              consumer.assign({{.topic = "t", .partition = 0}, {.topic = "t", .partition = 0}});
+          }) == Errc::_invalid_arg);
+    CHECK(error_of([&] {
+              Consumer wrong(Config{{"bootstrap.servers", "x"}, {"fetch.min.bytes", "nonsense"}});
+          }) == Errc::_invalid_arg);
     consumer.close();
     consumer.close();
     CHECK(error_of([&] { consumer.poll(0ms); }) == Errc::_state);

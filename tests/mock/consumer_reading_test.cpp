@@ -11,7 +11,11 @@ TEST_CASE("messages come out as they were put in", "[mock][consumer]") {
     ConsumerWorld world;
     world.cluster.create_topic("t", 1);
     const std::vector<record::BuildRecord> records{
-        {.offset = 0, .timestamp_ms = 1111, .key = "key", .value = "value", .headers = {{"h1", "x"}, {"h2", nullptr}, {"h1", ""}}},
+        {.offset = 0,
+         .timestamp_ms = 1111,
+         .key = "key",
+         .value = "value",
+         .headers = {{"h1", "x"}, {"h2", nullptr}, {"h1", ""}}},
         {.offset = 1, .timestamp_ms = 2222, .key = nullptr, .value = nullptr},
         {.offset = 2, .timestamp_ms = 3333, .key = "", .value = ""},
     };
@@ -47,7 +51,8 @@ TEST_CASE("every codec is read, by messages and by batches", "[mock][consumer]")
     ConsumerWorld world;
     world.cluster.create_topic("t", 1);
     std::vector<std::string> expected;
-    for (const auto codec : {Compression::none, Compression::gzip, Compression::snappy, Compression::lz4, Compression::zstd}) {
+    for (const auto codec :
+         {Compression::none, Compression::gzip, Compression::snappy, Compression::lz4, Compression::zstd}) {
         const std::string prefix = "c" + std::to_string(static_cast<int>(codec)) + "-";
         world.fill("t", 0, 100, prefix, {.compression = codec});
         const auto values = numbered(prefix, 100);
@@ -145,10 +150,13 @@ TEST_CASE("the end of each partition is told once per reaching it", "[mock][cons
     world.cluster.create_topic("t", 2);
     world.fill("t", 0, 2);
     Consumer consumer(world.config({{"enable.partition.eof", "true"}}));
-    consumer.assign({{.topic = "t", .partition = 0, .offset = 0}, {.topic = "t", .partition = 1, .offset = 0}});
+    consumer.assign({{.topic = "t", .partition = 0, .offset = 0}, {.topic = "t", .partition = 1, .offset = 0}}
+    );
     const auto seen = values_of(consumer, 4);
-    CHECK(std::multiset<std::string>(seen.begin(), seen.end()) ==
-          std::multiset<std::string>{"v0", "v1", "_PARTITION_EOF 2", "_PARTITION_EOF 0"});
+    CHECK(
+        std::multiset<std::string>(seen.begin(), seen.end()) ==
+        std::multiset<std::string>{"v0", "v1", "_PARTITION_EOF 2", "_PARTITION_EOF 0"}
+    );
     CHECK_FALSE(consumer.poll(700ms));
     world.fill("t", 0, 1);
     CHECK(values_of(consumer, 2) == std::vector<std::string>{"v0", "_PARTITION_EOF 3"});

@@ -1,5 +1,5 @@
-// A consumer against the embedded cluster on loopback. Data are put in by a socket of the test's own, so that these tests
-// stand on nothing but the wire format.
+// A consumer against the embedded cluster on loopback. Data are put in by a socket of the test's own, so that
+// these tests stand on nothing but the wire format.
 #pragma once
 
 #include <chrono>
@@ -27,7 +27,8 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 struct ConsumerWorld {
-    explicit ConsumerWorld(MockClusterOptions options = {}) : cluster(options) {}
+    explicit ConsumerWorld(MockClusterOptions options = {})
+        : cluster(options) {}
 
     Config config(std::initializer_list<std::pair<const std::string, std::string>> more = {}) const {
         Config all{
@@ -79,13 +80,16 @@ struct ConsumerWorld {
         int32_t partition,
         int count,
         const std::string& prefix = "v",
-        record::BuildOptions options = {}) {
+        record::BuildOptions options = {}
+    ) {
         std::vector<std::string> values;
         for (int i = 0; i < count; ++i)
             values.push_back(prefix + std::to_string(i));
         std::vector<record::BuildRecord> records;
         for (int i = 0; i < count; ++i)
-            records.push_back({.offset = i, .timestamp_ms = 1000 + i, .key = "key", .value = values[static_cast<size_t>(i)]});
+            records.push_back(
+                {.offset = i, .timestamp_ms = 1000 + i, .key = "key", .value = values[static_cast<size_t>(i)]}
+            );
         return put(topic, partition, record::build_batch(options, records).value());
     }
 
@@ -102,7 +106,8 @@ inline std::vector<std::string> values_of(Consumer& consumer, size_t count) {
             continue;
         values.push_back(
             message->error() ? error_name(message->error().errc()) + " " + std::to_string(message->offset())
-                             : std::string(message->value().text()));
+                             : std::string(message->value().text())
+        );
     }
     return values;
 }

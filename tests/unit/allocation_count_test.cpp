@@ -11,7 +11,9 @@ namespace {
 std::atomic<int64_t> count{0};
 }
 
-int64_t ottla::test::allocation_count() { return count.load(std::memory_order_relaxed); }
+int64_t ottla::test::allocation_count() {
+    return count.load(std::memory_order_relaxed);
+}
 
 void* operator new(size_t size) {
     count.fetch_add(1, std::memory_order_relaxed);
@@ -19,8 +21,14 @@ void* operator new(size_t size) {
         return memory;
     throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+
+void operator delete(void* memory) noexcept {
+    std::free(memory);
+}
+
+void operator delete(void* memory, size_t) noexcept {
+    std::free(memory);
+}
 
 TEST_CASE("allocations are counted", "[tests]") {
     const int64_t before = ottla::test::allocation_count();

@@ -1,4 +1,5 @@
-// How far fetched bytes reach, from batch headers alone, so that the next fetch can leave before anything is decoded.
+// How far fetched bytes reach, from batch headers alone, so that the next fetch can leave before anything is
+// decoded.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// What a fetch brought: records, ends, stale leaders, offsets out of range. Each partition is judged by itself.
+// What a fetch brought: records, ends, stale leaders, offsets out of range. Each partition is judged by
+// itself.
 #include <algorithm>
 #include <fmt/format.h>
 
@@ -7,6 +8,22 @@
 
 namespace ottla::core {
 namespace {
+
+// Whether a failed fetch will fail again, so that the application should know. Lost connections are told of
+// elsewhere.
+bool is_lasting(Errc error) {
+    switch (error) {
+    case Errc::_bad_msg:
+    case Errc::_unsupported_feature:
+    case Errc::_invalid_arg:
+        return true;
+    case Errc::fetch_session_id_not_found:
+    case Errc::invalid_fetch_session_epoch:
+        return false;
+    default:
+        return static_cast<int>(error) > 0 && !is_retriable(error);
+    }
+}
 
 // Finds an element in `all`, most likely at `guess`: answers come in the order asked.
 template <class All, class Is>
@@ -31,11 +48,18 @@ void Fetcher::on_fetch(const Asked& asked, CallResult<FetchAnswer> result, TimeP
     if (result && result->response.error_code != 0)
         failure = Error(static_cast<Errc>(result->response.error_code));
     if (failure) {
-        leader.not_before = now + backoff({config_.retry_backoff, config_.retry_backoff_max}, leader.failures++, rng_);
+        leader.not_before =
+            now + backoff({config_.retry_backoff, config_.retry_backoff_max}, leader.failures++, rng_);
         for (const auto& topic : asked.topics)
             for (const auto& [index, stream] : topic.partitions)
-                if (Partition* partition = find(stream); partition && partition->replica == asked.node)
-                    partition->replica = -1;
+                if (Partition* partition = find(stream)) {
+                    if (partition->replica == asked.node)
+                        partition->replica = -1;
+                    if (is_lasting(failure.errc())) {
+                        partition->not_before = now + config_.fetch_error_backoff;
+                        tell(*partition, failure);
+                    }
+                }
         metadata_.refresh(fmt::format("fetch from broker {}: {}", asked.node, failure.message()));
         return;
     }
@@ -47,7 +71,8 @@ void Fetcher::on_fetch(const Asked& asked, CallResult<FetchAnswer> result, TimeP
     for (const auto& broker : answer.node_endpoints)
         if (broker.port > 0 && broker.port <= 65535)
             metadata_.hint_broker(
-                {broker.node_id, broker.host, static_cast<uint16_t>(broker.port), broker.rack.value_or("")});
+                {broker.node_id, broker.host, static_cast<uint16_t>(broker.port), broker.rack.value_or("")}
+            );
 
     bool any_records = false;
     for (size_t t = 0; t < answer.responses.size(); ++t) {
@@ -59,7 +84,9 @@ void Fetcher::on_fetch(const Asked& asked, CallResult<FetchAnswer> result, TimeP
             continue; // nobody asked
         for (size_t p = 0; p < part.partitions.size(); ++p) {
             const auto& data = part.partitions[p];
-            const auto* line = find_from(topic->partitions, p, [&](const auto& a) { return a.first == data.partition_index; });
+            const auto* line = find_from(topic->partitions, p, [&](const auto& a) {
+                return a.first == data.partition_index;
+            });
             Partition* partition = line ? find(line->second) : nullptr;
             if (partition)
                 any_records |= on_partition(*partition, data, asked.node, now);
@@ -79,7 +106,8 @@ bool Fetcher::on_partition(Partition& partition, const PartitionAnswer& answer, 
                 partition.where.topic,
                 partition.where.partition,
                 answer.current_leader.leader_id,
-                answer.current_leader.leader_epoch);
+                answer.current_leader.leader_epoch
+            );
             find_leader(partition, now);
         }
         on_partition_error(partition, error, node, now);
@@ -108,7 +136,8 @@ bool Fetcher::on_records(Partition& partition, const PartitionAnswer& answer, Ti
     if (summary.batches == 0 && !summary.error) {
         // Old brokers cut off even the first batch.
         if (partition.max_bytes < config_.receive_message_max_bytes) {
-            partition.max_bytes = std::min<int64_t>(partition.max_bytes * 2, config_.receive_message_max_bytes);
+            partition.max_bytes =
+                std::min<int64_t>(partition.max_bytes * 2, config_.receive_message_max_bytes);
             return false;
         }
         tell(partition, Error(Errc::msg_size_too_large, "a batch is larger than receive.message.max.bytes"));
@@ -117,18 +146,26 @@ bool Fetcher::on_records(Partition& partition, const PartitionAnswer& answer, Ti
     }
     Error error = summary.error;
     if (!error && summary.next <= partition.offset)
-        error = Error(Errc::_bad_msg, fmt::format("batches end at offset {}, before what was asked", summary.next));
+        error = Error(
+            Errc::_bad_msg, fmt::format("batches end at offset {}, before what was asked", summary.next)
+        );
     if (!error && answer.high_watermark >= 0 && summary.next > answer.high_watermark)
         error = Error(
             Errc::_bad_msg,
-            fmt::format("batches run to offset {}, past the high watermark {}", summary.next, answer.high_watermark));
+            fmt::format(
+                "batches run to offset {}, past the high watermark {}", summary.next, answer.high_watermark
+            )
+        );
     if (error) {
         tell(partition, std::move(error));
         partition.not_before = now + config_.fetch_error_backoff;
         return false;
     }
     FetchedSlice slice{
-        .records = std::move(bytes), .from = partition.offset, .next = summary.next, .messages = summary.messages};
+        .records = std::move(bytes),
+        .from = partition.offset,
+        .next = summary.next,
+        .messages = summary.messages};
     if (config_.isolation == config::Isolation::read_committed && answer.aborted_transactions) {
         for (const auto& aborted : *answer.aborted_transactions)
             slice.aborted.push_back({aborted.producer_id, aborted.first_offset});
@@ -152,7 +189,8 @@ bool Fetcher::on_records(Partition& partition, const PartitionAnswer& answer, Ti
 void Fetcher::check_end(Partition& partition, const PartitionAnswer& answer) {
     if (!config_.enable_partition_eof)
         return;
-    const bool stable = config_.isolation == config::Isolation::read_committed && answer.last_stable_offset >= 0;
+    const bool stable =
+        config_.isolation == config::Isolation::read_committed && answer.last_stable_offset >= 0;
     const int64_t end = stable ? answer.last_stable_offset : answer.high_watermark;
     if (end < 0 || partition.offset < end || partition.offset == partition.end_told)
         return;
@@ -181,14 +219,17 @@ void Fetcher::on_partition_error(Partition& partition, Errc error, int32_t node,
             back_off(partition, now);
         }
         metadata_.refresh(
-            fmt::format("{}[{}]: {}", partition.where.topic, partition.where.partition, error_name(error)));
+            fmt::format("{}[{}]: {}", partition.where.topic, partition.where.partition, error_name(error))
+        );
     } else if (is_retriable(error) && error != Errc::invalid_msg) {
         back_off(partition, now);
     } else {
         const bool forbidden = error == Errc::topic_authorization_failed;
-        partition.not_before = now + (forbidden ? std::max<std::chrono::milliseconds>(
-                                                      std::chrono::seconds(1), config_.fetch_error_backoff * 10)
-                                                : config_.fetch_error_backoff);
+        partition.not_before =
+            now + (forbidden ? std::max<std::chrono::milliseconds>(
+                                   std::chrono::seconds(1), config_.fetch_error_backoff * 10
+                               )
+                             : config_.fetch_error_backoff);
         tell(partition, Error(error));
     }
 }

@@ -1,5 +1,5 @@
-// What fetching brings in, and where it goes: slices of records, ends of partitions, errors. The sink hands back credits
-// for what the application has used up.
+// What fetching brings in, and where it goes: slices of records, ends of partitions, errors. The sink hands
+// back credits for what the application has used up.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +11,12 @@
 
 namespace ottla::core {
 
-/// One uninterrupted run of reading a partition. Assign and seek begin a new one, so what still comes of an older run is
-/// known by its number and dropped.
+/// One uninterrupted run of reading a partition. Assign and seek begin a new one, so what still comes of an
+/// older run is known by its number and dropped.
 using StreamId = uint64_t;
 
-/// An aborted transaction that reaches into a slice: its producer's records from `first_offset` on, up to its marker.
+/// An aborted transaction that reaches into a slice: its producer's records from `first_offset` on, up to its
+/// marker.
 struct AbortedTransaction {
     int64_t producer_id = -1;
     int64_t first_offset = -1;
@@ -24,10 +25,10 @@ struct AbortedTransaction {
 
 /// The records of one partition out of one response, as they came: neither checked nor decompressed.
 struct FetchedSlice {
-    Buffer records{};         ///< whole batches; the last may be cut off
-    int64_t from = 0;         ///< what was asked for: a batch may begin below it
-    int64_t next = 0;         ///< offset after the last whole batch
-    int64_t messages = 0;     ///< as the batch headers say; what `Credit` counts
+    Buffer records{};                          ///< whole batches; the last may be cut off
+    int64_t from = 0;                          ///< what was asked for: a batch may begin below it
+    int64_t next = 0;                          ///< offset after the last whole batch
+    int64_t messages = 0;                      ///< as the batch headers say; what `Credit` counts
     std::vector<AbortedTransaction> aborted{}; ///< by first offset; empty unless reading committed
 };
 
@@ -62,7 +63,8 @@ public:
     virtual void deliver(FetchEvent event) = 0;
     /// Lowest and next offset of the partition, whenever a response says something new.
     virtual void on_watermarks(StreamId stream, int64_t low, int64_t high) = 0;
-    /// Appends the credits since the last call. When there are none and `wake` says so, the next credit wakes the fetcher.
+    /// Appends the credits since the last call. When there are none and `wake` says so, the next credit wakes
+    /// the fetcher.
     virtual void take_credits(std::vector<Credit>& into, Wake wake) = 0;
 };
 

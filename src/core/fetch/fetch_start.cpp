@@ -46,7 +46,9 @@ void Fetcher::ask_offsets(TimePoint now, TimePoint& next) {
 }
 
 void Fetcher::send_list_offsets(int32_t node, std::vector<Partition*> partitions) {
-    std::sort(partitions.begin(), partitions.end(), [](const Partition* a, const Partition* b) { return a->where < b->where; });
+    std::sort(partitions.begin(), partitions.end(), [](const Partition* a, const Partition* b) {
+        return a->where < b->where;
+    });
     auto request = list_offsets_request(lookup_isolation_);
     std::vector<std::pair<TopicPartition, StreamId>> asked;
     for (Partition* partition : partitions) {
@@ -55,7 +57,8 @@ void Fetcher::send_list_offsets(int32_t node, std::vector<Partition*> partitions
             partition->where.topic,
             partition->where.partition,
             partition->leader_epoch,
-            partition->offset == offset_beginning ? timestamp_earliest : timestamp_latest);
+            partition->offset == offset_beginning ? timestamp_earliest : timestamp_latest
+        );
         asked.emplace_back(partition->where, partition->stream);
         partition->state = State::asking;
     }
@@ -65,9 +68,12 @@ void Fetcher::send_list_offsets(int32_t node, std::vector<Partition*> partitions
         std::move(request),
         {.timeout = config_.socket_timeout, .retry = false},
         scope_,
-        [this, asked = std::move(asked)](CallResult<msg::list_offsets_response::ListOffsetsResponse> result, TimePoint now) {
+        [this, asked = std::move(asked)](
+            CallResult<msg::list_offsets_response::ListOffsetsResponse> result, TimePoint now
+        ) {
             if (!result && result.error().errc() == Errc::_invalid_arg)
-                lookup_isolation_ = config::Isolation::read_uncommitted; // the broker is too old to know of transactions
+                lookup_isolation_ =
+                    config::Isolation::read_uncommitted; // the broker is too old to know of transactions
             std::map<std::pair<std::string_view, int32_t>, std::pair<Errc, int64_t>> answers;
             if (result)
                 for (const auto& topic : result->response.topics)
@@ -86,7 +92,8 @@ void Fetcher::send_list_offsets(int32_t node, std::vector<Partition*> partitions
                     on_offset(*partition, result ? Errc::_bad_msg : result.error().errc(), -1, now);
             }
             wake();
-        });
+        }
+    );
 }
 
 void Fetcher::on_offset(Partition& partition, Errc error, int64_t offset, TimePoint now) {
@@ -109,7 +116,8 @@ void Fetcher::on_offset(Partition& partition, Errc error, int64_t offset, TimePo
         if (needs_metadata_refresh(error))
             partition.leader = -1; // until metadata say again
         metadata_.refresh(fmt::format(
-            "offset of {}[{}]: {}", partition.where.topic, partition.where.partition, error_name(error)));
+            "offset of {}[{}]: {}", partition.where.topic, partition.where.partition, error_name(error)
+        ));
     } else if (!is_retriable(error) && partition.error_told != error) {
         partition.error_told = error;
         partition.not_before = now + config_.fetch_error_backoff;

@@ -7,7 +7,13 @@
 namespace ottla::core {
 
 Fetcher::Fetcher(
-    Caller& caller, Metadata& metadata, FetchSink& sink, const config::ClientConfig& config, uint32_t client, uint64_t seed)
+    Caller& caller,
+    Metadata& metadata,
+    FetchSink& sink,
+    const config::ClientConfig& config,
+    uint32_t client,
+    uint64_t seed
+)
     : caller_(caller)
     , metadata_(metadata)
     , sink_(sink)
@@ -80,7 +86,8 @@ Fetcher::Partition* Fetcher::find(StreamId stream) {
 }
 
 bool Fetcher::has_demand(const Partition& partition) const {
-    return partition.waiting_messages < config_.queued_min_messages && waiting_bytes_ < config_.queued_max_kbytes * 1024;
+    return partition.waiting_messages < config_.queued_min_messages &&
+           waiting_bytes_ < config_.queued_max_kbytes * 1024;
 }
 
 void Fetcher::apply_credits(FetchSink::Wake wake_or_not) {
@@ -122,7 +129,8 @@ void Fetcher::find_leader(Partition& partition, TimePoint now) {
                                 trouble == Errc::_unknown_partition;
         if (!partition.unknown_since)
             partition.unknown_since = may_appear ? now : now - config_.topic_propagation_max;
-        if (now - *partition.unknown_since >= config_.topic_propagation_max && partition.error_told != trouble) {
+        if (now - *partition.unknown_since >= config_.topic_propagation_max &&
+            partition.error_told != trouble) {
             partition.error_told = trouble;
             tell(partition, Error(trouble));
         }
@@ -160,6 +168,7 @@ TimePoint Fetcher::plan_fetches(TimePoint now) {
         std::vector<Partition*> partitions;
         bool left_out = false;
     };
+
     std::map<int32_t, Plan> plans;
     TimePoint next = never;
     bool starving = false;
@@ -227,7 +236,8 @@ void Fetcher::send_fetch(int32_t node, std::vector<Partition*> partitions, bool 
             all_have_ids = all_have_ids && !partition->topic_id.is_zero();
         }
         topic->partitions.emplace_back(partition->where.partition, partition->stream);
-        auto& line = request.topics[static_cast<size_t>(topic - asked.topics.begin())].partitions.emplace_back();
+        auto& line =
+            request.topics[static_cast<size_t>(topic - asked.topics.begin())].partitions.emplace_back();
         line.partition = partition->where.partition;
         line.current_leader_epoch = partition->leader_epoch;
         line.fetch_offset = partition->offset;
@@ -248,14 +258,20 @@ void Fetcher::send_fetch(int32_t node, std::vector<Partition*> partitions, bool 
         [this, asked = std::move(asked)](CallResult<FetchAnswer> result, TimePoint now) {
             on_fetch(asked, std::move(result), now);
             wake();
-        });
+        }
+    );
 }
 
 // --- shared
 
 void Fetcher::tell(const Partition& partition, Error error) {
     error.detail = fmt::format(
-        "{}[{}] at offset {}: {}", partition.where.topic, partition.where.partition, partition.offset, error.message());
+        "{}[{}] at offset {}: {}",
+        partition.where.topic,
+        partition.where.partition,
+        partition.offset,
+        error.message()
+    );
     sink_.deliver({partition.stream, PartitionFailure{std::move(error), partition.offset}});
 }
 

@@ -1,5 +1,6 @@
-// Reads partitions: finds where to start (ListOffsets), keeps one fetch in flight per leader, asks for what there is demand
-// for, judges every partition's answer. Knows neither users' threads nor what is inside a batch beyond its header.
+// Reads partitions: finds where to start (ListOffsets), keeps one fetch in flight per leader, asks for what
+// there is demand for, judges every partition's answer. Knows neither users' threads nor what is inside a
+// batch beyond its header.
 #pragma once
 
 #include <map>
@@ -24,10 +25,10 @@ namespace ottla::core {
 /// Where to begin reading a partition.
 struct FetchStart {
     TopicPartition where{};
-    StreamId stream = 0;                ///< never used before
-    int64_t offset = offset_invalid;    ///< absolute or logical; invalid and stored: by auto.offset.reset
+    StreamId stream = 0;             ///< never used before
+    int64_t offset = offset_invalid; ///< absolute or logical; invalid and stored: by auto.offset.reset
     bool paused = false;
-    Duration delay = Duration::zero();  ///< first fetch not before so long
+    Duration delay = Duration::zero(); ///< first fetch not before so long
 };
 
 class Fetcher final : public Core {
@@ -39,7 +40,8 @@ public:
         FetchSink& sink,
         const config::ClientConfig& config,
         uint32_t client,
-        uint64_t seed);
+        uint64_t seed
+    );
     ~Fetcher() override;
 
     void add(FetchStart start, TimePoint now);
@@ -71,7 +73,7 @@ private:
         int64_t waiting_bytes = 0;
         int64_t low = -1;
         int64_t high = -1;
-        int64_t end_told = -1;  ///< offset of the last end-of-partition event
+        int64_t end_told = -1;            ///< offset of the last end-of-partition event
         Errc error_told = Errc::no_error; ///< of a lasting trouble with the topic, told once
         std::optional<TimePoint> unknown_since{};
         int32_t leader = -1;
@@ -90,8 +92,8 @@ private:
         bool in_flight = false;
         TimePoint not_before{};
         int failures = 0;
-        /// How long the broker may wait while some partition is left out for lack of demand: short at first, since that
-        /// partition would have to wait for the answer too; doubled by every empty answer.
+        /// How long the broker may wait while some partition is left out for lack of demand: short at first,
+        /// since that partition would have to wait for the answer too; doubled by every empty answer.
         Duration short_wait{};
     };
 
@@ -102,6 +104,7 @@ private:
             Uuid id;
             std::vector<std::pair<int32_t, StreamId>> partitions;
         };
+
         int32_t node;
         bool left_out;
         std::vector<Topic> topics;
@@ -145,7 +148,7 @@ private:
 
     std::map<StreamId, Partition> partitions_;
     std::map<int32_t, Leader> leaders_;
-    int64_t waiting_bytes_ = 0; ///< of all partitions that are not paused
+    int64_t waiting_bytes_ = 0;          ///< of all partitions that are not paused
     config::Isolation lookup_isolation_; ///< of ListOffsets
     uint64_t metadata_version_ = ~uint64_t{0};
     uint64_t answers_ = 0;

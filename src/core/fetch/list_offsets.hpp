@@ -22,7 +22,12 @@ inline msg::ListOffsetsRequest list_offsets_request(config::Isolation isolation)
 }
 
 inline void ask_for(
-    msg::ListOffsetsRequest& request, const std::string& topic, int32_t partition, int32_t leader_epoch, int64_t timestamp) {
+    msg::ListOffsetsRequest& request,
+    const std::string& topic,
+    int32_t partition,
+    int32_t leader_epoch,
+    int64_t timestamp
+) {
     if (request.topics.empty() || request.topics.back().name != topic)
         request.topics.emplace_back().name = topic;
     auto& asked = request.topics.back().partitions.emplace_back();

@@ -15,7 +15,9 @@ Errc first_error(const msg::ListOffsetsResponse& response) {
 
 } // namespace
 
-void query_offset(Caller& caller, OffsetQuery query, const CallScope& scope, MoveOnlyFunction<void(Result<int64_t>)> reply) {
+void query_offset(
+    Caller& caller, OffsetQuery query, const CallScope& scope, MoveOnlyFunction<void(Result<int64_t>)> reply
+) {
     auto request = list_offsets_request(query.isolation);
     ask_for(request, query.where.topic, query.where.partition, -1, query.timestamp);
     CallOptions options{.timeout = query.timeout};
@@ -28,10 +30,14 @@ void query_offset(Caller& caller, OffsetQuery query, const CallScope& scope, Mov
         std::move(request),
         options,
         scope,
-        [&caller, scope = &scope, query, reply = std::move(reply)](CallResult<msg::ListOffsetsResponse> result, TimePoint) mutable {
+        [&caller, scope = &scope, query, reply = std::move(reply)](
+            CallResult<msg::ListOffsetsResponse> result, TimePoint
+        ) mutable {
             if (!result) {
-                if (result.error().errc() == Errc::_invalid_arg && query.isolation != config::Isolation::read_uncommitted) {
-                    query.isolation = config::Isolation::read_uncommitted; // the broker is too old to know of transactions
+                if (result.error().errc() == Errc::_invalid_arg &&
+                    query.isolation != config::Isolation::read_uncommitted) {
+                    query.isolation =
+                        config::Isolation::read_uncommitted; // the broker is too old to know of transactions
                     query_offset(caller, std::move(query), *scope, std::move(reply));
                     return;
                 }
@@ -39,11 +45,15 @@ void query_offset(Caller& caller, OffsetQuery query, const CallScope& scope, Mov
                 return;
             }
             if (const Errc error = first_error(result->response); error != Errc::no_error)
-                reply(Error(error, fmt::format("{}[{}]: {}", query.where.topic, query.where.partition, error_text(error))));
+                reply(Error(
+                    error,
+                    fmt::format("{}[{}]: {}", query.where.topic, query.where.partition, error_text(error))
+                ));
             else
                 reply(offset_in(result->response.topics.front().partitions.front(), result->version));
         },
-        first_error);
+        first_error
+    );
 }
 
 } // namespace ottla::core

@@ -13,8 +13,11 @@ struct OffsetQuery {
     Duration timeout{};
 };
 
-/// `scope` outlives the call. `reply` gets the offset; -1 when no record is that late. Stale leaders are the router's business.
-/// Errors: the partition's, _timed_out, _unsupported_feature when the broker is too old to look up times.
-void query_offset(Caller& caller, OffsetQuery query, const CallScope& scope, MoveOnlyFunction<void(Result<int64_t>)> reply);
+/// `scope` outlives the call. `reply` gets the offset; -1 when no record is that late. Stale leaders are the
+/// router's business. Errors: the partition's, _timed_out, _unsupported_feature when the broker is too old to
+/// look up times.
+void query_offset(
+    Caller& caller, OffsetQuery query, const CallScope& scope, MoveOnlyFunction<void(Result<int64_t>)> reply
+);
 
 } // namespace ottla::core

@@ -30,8 +30,10 @@ struct World {
               Engine(io.get_executor()).loop(),
               std::move(config),
               [](int, std::string_view, std::string_view) {},
-              [this](const KafkaError& e) { errors.push_back(e.code()); }))
+              [this](const KafkaError& e) { errors.push_back(e.code()); }
+          ))
         , consumer(std::make_shared<ConsumerImpl>(driver)) {}
+
     ~World() { consumer->close(); }
 
     void assign(int partitions) {
@@ -41,19 +43,27 @@ struct World {
         consumer->assign(all);
         streams += partitions;
     }
+
     void deliver(core::StreamId stream, Buffer bytes, int64_t from, int64_t messages) {
         driver->queue().deliver(
-            {stream, core::FetchedSlice{.records = std::move(bytes), .from = from, .next = from + messages, .messages = messages}});
+            {stream,
+             core::FetchedSlice{
+                 .records = std::move(bytes), .from = from, .next = from + messages, .messages = messages}}
+        );
     }
+
     /// "partition@offset" of each message there is, or "partition:ERROR@offset".
     std::vector<std::string> drain() {
         std::vector<std::string> seen;
         while (const auto message = consumer->poll(0ms))
             seen.push_back(
-                std::to_string(message->partition()) + (message->error() ? ":" + error_name(message->error().errc()) : "") + "@" +
-                std::to_string(message->offset()));
+                std::to_string(message->partition()) +
+                (message->error() ? ":" + error_name(message->error().errc()) : "") + "@" +
+                std::to_string(message->offset())
+            );
         return seen;
     }
+
     int64_t credited() {
         std::vector<core::Credit> credits;
         driver->queue().take_credits(credits, core::FetchSink::Wake::no);
@@ -72,7 +82,9 @@ struct World {
 
 using Seen = std::vector<std::string>;
 
-size_t allocated_bytes() { return mallinfo2().uordblks; }
+size_t allocated_bytes() {
+    return mallinfo2().uordblks;
+}
 
 } // namespace
 

@@ -21,7 +21,9 @@ std::vector<uint8_t> join(std::initializer_list<Buffer> batches) {
 std::vector<record::BuildRecord> numbered(int64_t base, int count) {
     std::vector<record::BuildRecord> records;
     for (int i = 0; i < count; ++i)
-        records.push_back({.offset = base + i, .timestamp_ms = 1000 + i, .key = "k", .value = "some value, twice, twice"});
+        records.push_back(
+            {.offset = base + i, .timestamp_ms = 1000 + i, .key = "k", .value = "some value, twice, twice"}
+        );
     return records;
 }
 
@@ -35,7 +37,10 @@ Buffer transactional(int64_t base, int count, int64_t producer) {
 }
 
 Buffer marker(int64_t offset, int64_t producer, int16_t type) {
-    return record::build_marker({.base_offset = offset, .producer_id = producer, .producer_epoch = 0}, type, 0, 5).value();
+    return record::build_marker(
+               {.base_offset = offset, .producer_id = producer, .producer_epoch = 0}, type, 0, 5
+    )
+        .value();
 }
 
 core::FetchedSlice slice_of(std::initializer_list<Buffer> batches, int64_t from = 0) {
@@ -82,8 +87,11 @@ Seen read(const core::FetchedSlice& slice, bool check_crcs = true) {
 } // namespace
 
 TEST_CASE("records of every codec come out in order", "[consumer]") {
-    for (const auto codec : {Compression::none, Compression::gzip, Compression::snappy, Compression::lz4, Compression::zstd}) {
-        const auto seen = read(slice_of({batch(0, 3, {.compression = codec}), batch(3, 2), batch(5, 2, {.compression = codec})}));
+    for (const auto codec :
+         {Compression::none, Compression::gzip, Compression::snappy, Compression::lz4, Compression::zstd}) {
+        const auto seen = read(
+            slice_of({batch(0, 3, {.compression = codec}), batch(3, 2), batch(5, 2, {.compression = codec})})
+        );
         CHECK(seen.whole == Offsets{0, 1, 2, 3, 4, 5, 6});
         CHECK(seen.step == SliceReader::Step::end);
         CHECK(seen.position == 7);
@@ -92,8 +100,10 @@ TEST_CASE("records of every codec come out in order", "[consumer]") {
 
 TEST_CASE("message sets of old brokers are read", "[consumer]") {
     for (const int8_t magic : {int8_t{0}, int8_t{1}})
-        for (const auto codec : {Compression::none, Compression::gzip, Compression::snappy, Compression::lz4}) {
-            const auto set = record::build_message_set(magic, {.compression = codec}, numbered(10, 5)).value();
+        for (const auto codec :
+             {Compression::none, Compression::gzip, Compression::snappy, Compression::lz4}) {
+            const auto set =
+                record::build_message_set(magic, {.compression = codec}, numbered(10, 5)).value();
             CHECK(read(slice_of({set}, 12)).whole == Offsets{12, 13, 14});
         }
 }
@@ -125,7 +135,8 @@ TEST_CASE("compacted batches keep their range: the position moves past it", "[co
 }
 
 TEST_CASE("control batches are never handed out", "[consumer]") {
-    const auto seen = read(slice_of({transactional(0, 2, 9), marker(2, 9, record::ControlRecord::commit), batch(3, 1)}));
+    const auto seen =
+        read(slice_of({transactional(0, 2, 9), marker(2, 9, record::ControlRecord::commit), batch(3, 1)}));
     CHECK(seen.whole == Offsets{0, 1, 3});
     CHECK(read(slice_of({marker(0, 9, record::ControlRecord::commit)})).position == 1);
 }
@@ -149,7 +160,8 @@ TEST_CASE("aborted transactions are left out, up to their markers", "[consumer]"
 }
 
 TEST_CASE("a transaction that began before the slice is left out too", "[consumer]") {
-    auto slice = slice_of({transactional(10, 2, 9), marker(12, 9, record::ControlRecord::abort), batch(13, 1)}, 10);
+    auto slice =
+        slice_of({transactional(10, 2, 9), marker(12, 9, record::ControlRecord::abort), batch(13, 1)}, 10);
     slice.aborted = {{9, 3}};
     CHECK(read(slice).whole == Offsets{13});
 }

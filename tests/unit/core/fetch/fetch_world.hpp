@@ -49,6 +49,7 @@ struct FakeCaller final : core::Caller {
         }
         return std::nullopt;
     }
+
     template <class Request>
     size_t waiting() const {
         size_t n = 0;
@@ -89,8 +90,11 @@ struct FakeCaller final : core::Caller {
         if (!pieces)
             throw std::runtime_error(pieces.error().message());
         const Buffer bytes = pieces->flatten();
-        call.deliver(core::PendingCall::RawAnswer{bytes.slice(4, bytes.size() - 4), version, node_of(call)}, now, false);
+        call.deliver(
+            core::PendingCall::RawAnswer{bytes.slice(4, bytes.size() - 4), version, node_of(call)}, now, false
+        );
     }
+
     static int32_t node_of(const core::PendingCall& call) {
         const auto* node = std::get_if<core::Node>(&call.route);
         return node ? node->id : 1;
@@ -102,7 +106,11 @@ struct FakeCaller final : core::Caller {
 
 struct FakeSink final : core::FetchSink {
     void deliver(core::FetchEvent event) override { events.push_back(std::move(event)); }
-    void on_watermarks(core::StreamId stream, int64_t low, int64_t high) override { watermarks[stream] = {low, high}; }
+
+    void on_watermarks(core::StreamId stream, int64_t low, int64_t high) override {
+        watermarks[stream] = {low, high};
+    }
+
     void take_credits(std::vector<core::Credit>& into, Wake wake) override {
         into.insert(into.end(), credits.begin(), credits.end());
         if (credits.empty() && wake == Wake::on_next_credit)
@@ -110,7 +118,8 @@ struct FakeSink final : core::FetchSink {
         credits.clear();
     }
 
-    /// What happened since the last call, one line each: "1:slice 0-10", "1:end 10", "1:error OFFSET_OUT_OF_RANGE at 5".
+    /// What happened since the last call, one line each: "1:slice 0-10", "1:end 10", "1:error
+    /// OFFSET_OUT_OF_RANGE at 5".
     std::vector<std::string> take() {
         std::vector<std::string> lines;
         for (const auto& event : events) {
@@ -120,7 +129,8 @@ struct FakeSink final : core::FetchSink {
             else if (const auto* end = std::get_if<core::EndOfPartition>(&event.what))
                 line += "end " + std::to_string(end->offset);
             else if (const auto* failure = std::get_if<core::PartitionFailure>(&event.what))
-                line += "error " + error_name(failure->error.errc()) + " at " + std::to_string(failure->offset);
+                line +=
+                    "error " + error_name(failure->error.errc()) + " at " + std::to_string(failure->offset);
             lines.push_back(std::move(line));
         }
         events.clear();
@@ -135,7 +145,8 @@ struct FakeSink final : core::FetchSink {
 
 /// Brokers 1 and 2; topic "t" with partitions whose leaders the test sets.
 struct FetchWorld {
-    explicit FetchWorld(config::ClientConfig c = {}) : config(std::move(c)) {
+    explicit FetchWorld(config::ClientConfig c = {})
+        : config(std::move(c)) {
         metadata.emplace(caller, core::MetadataConfig{}, 7);
         fetcher.emplace(caller, *metadata, sink, config, 3, 7);
         scheduler.add(*metadata);
@@ -152,6 +163,7 @@ struct FetchWorld {
             caller.answer(asked->second, cluster(asked->first), now);
         }
     }
+
     void advance(Duration by) {
         now += by;
         run();
@@ -218,13 +230,17 @@ struct FetchWorld {
     struct Fetch {
         msg::FetchRequest request;
         core::PendingCall call;
+
         int32_t node() const { return FakeCaller::node_of(call); }
+
         /// "p@offset" for each partition asked, in order.
         std::vector<std::string> asked() const {
             std::vector<std::string> lines;
             for (const auto& topic : request.topics)
                 for (const auto& partition : topic.partitions)
-                    lines.push_back(std::to_string(partition.partition) + "@" + std::to_string(partition.fetch_offset));
+                    lines.push_back(
+                        std::to_string(partition.partition) + "@" + std::to_string(partition.fetch_offset)
+                    );
             return lines;
         }
     };
@@ -253,23 +269,28 @@ struct FetchWorld {
         }
         return response;
     }
+
     static msg::fetch_response::PartitionData& line(msg::FetchResponse& response, size_t index = 0) {
         return response.responses.at(0).partitions.at(index);
     }
+
     void answer(Fetch& fetch, const msg::FetchResponse& response) {
         caller.answer(fetch.call, response, now);
         run();
     }
+
     void answer_records(Fetch& fetch, int64_t base, int32_t count, int64_t high_watermark = 1'000'000) {
         auto response = empty_answer(fetch, high_watermark);
         line(response).records.pieces = {Buffer::copy_of(batch(base, count))};
         answer(fetch, response);
     }
+
     void answer_error(Fetch& fetch, Errc error) {
         auto response = empty_answer(fetch);
         line(response).error_code = static_cast<int16_t>(error);
         answer(fetch, response);
     }
+
     void lose(core::PendingCall& call) {
         if (!call.scope.expired())
             call.deliver(core::CallError(Error(Errc::_transport, "gone"), true), now, false);

@@ -1,4 +1,5 @@
-// The fetcher, step by step: where it starts, what it asks, when it stops asking, what it makes of every answer.
+// The fetcher, step by step: where it starts, what it asks, when it stops asking, what it makes of every
+// answer.
 #include "core/fetch/fetcher.hpp"
 
 #include "catch.hpp"
@@ -52,6 +53,7 @@ TEST_CASE("logical offsets are looked up at the leader", "[fetch]") {
         int64_t timestamp;
         std::string first_fetch;
     };
+
     for (const Row& row : {
              Row{offset_beginning, -2, "0@100"},
              Row{offset_end, -1, "0@100"},
@@ -73,7 +75,9 @@ TEST_CASE("logical offsets are looked up at the leader", "[fetch]") {
 TEST_CASE("offsets of several partitions are asked for in one request per leader", "[fetch]") {
     FetchWorld world;
     for (int32_t i = 0; i < 3; ++i)
-        world.fetcher->add({.where = {"t", i}, .stream = static_cast<StreamId>(i + 1), .offset = offset_beginning}, world.now);
+        world.fetcher->add(
+            {.where = {"t", i}, .stream = static_cast<StreamId>(i + 1), .offset = offset_beginning}, world.now
+        );
     world.run();
     CHECK(world.caller.waiting<msg::ListOffsetsRequest>() == 2);
     world.answer_offsets(7);
@@ -353,7 +357,9 @@ TEST_CASE("reading committed, the end is the last stable offset", "[fetch]") {
     auto response = world.empty_answer(*fetch, 10);
     FetchWorld::line(response).records.pieces = {Buffer::copy_of(batch(0, 6))};
     FetchWorld::line(response).last_stable_offset = 6;
-    FetchWorld::line(response).aborted_transactions = {{{.producer_id = 9, .first_offset = 4, .unknown_tags = {}}, {.producer_id = 8, .first_offset = 2, .unknown_tags = {}}}};
+    FetchWorld::line(response).aborted_transactions = {
+        {{.producer_id = 9, .first_offset = 4, .unknown_tags = {}},
+         {.producer_id = 8, .first_offset = 2, .unknown_tags = {}}}};
     world.answer(*fetch, response);
     const auto& slice = std::get<FetchedSlice>(world.sink.events.at(0).what);
     CHECK(slice.aborted == std::vector<AbortedTransaction>{{8, 2}, {9, 4}});
@@ -374,9 +380,9 @@ TEST_CASE("headers that cannot be are that partition's error, after a pause it i
     auto wrong_delta = batch(50, 1);
     store_be<int32_t>(wrong_delta.data() + 23, -3);
     for (const auto& records : {
-             batch(10, 5),                           // ends before what was asked for
-             batch(5'000'000, 5),                    // past the high watermark
-             bytes({batch(50, 10), batch(40, 5)}),   // runs back
+             batch(10, 5),                         // ends before what was asked for
+             batch(5'000'000, 5),                  // past the high watermark
+             bytes({batch(50, 10), batch(40, 5)}), // runs back
              wrong_magic,
              wrong_length,
              wrong_delta,
@@ -494,6 +500,22 @@ TEST_CASE("the replica that the leader prefers is read, until it fails (KIP-392)
     REQUIRE(fetch);
     CHECK(fetch->node() == 1);
     CHECK(fetch->asked() == Lines{"0@5"});
+}
+
+TEST_CASE("answers that cannot be read are told of, lost connections are not", "[fetch]") {
+    FetchWorld world;
+    world.add(1, 0, 0);
+    auto fetch = world.take_fetch();
+    fetch->call.deliver(core::PendingCall::RawAnswer{Buffer::copy_of("nonsense"), 12, 1}, world.now, false);
+    world.run();
+    CHECK(world.sink.take() == Lines{"1:error _BAD_MSG at 0"});
+    world.advance(499ms);
+    CHECK_FALSE(world.take_fetch());
+    world.advance(1ms);
+    fetch = world.take_fetch();
+    REQUIRE(fetch);
+    world.lose(fetch->call);
+    CHECK(world.sink.take().empty());
 }
 
 TEST_CASE("a fetcher that is destroyed gets no reply", "[fetch]") {
