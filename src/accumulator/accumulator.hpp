@@ -9,6 +9,7 @@
 #include <shared_mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -79,16 +80,18 @@ public:
     void refuse(Errc code) { refused_.store(static_cast<int>(code), std::memory_order_release); }
 
     // --- the core
-    /// Calls `f(PartitionBuffer&)` for each partition that opened or filled a batch since the last time.
+    /// Calls `f(PartitionBuffer&)` for each partition that opened or filled a batch since the last time, in that order.
     template <class F>
     void drain_ready(F&& f) {
-        PartitionBuffer* buffer = ready_.exchange(nullptr, std::memory_order_acq_rel);
-        while (buffer) {
-            PartitionBuffer* next = buffer->next_ready;
+        PartitionBuffer* newest = ready_.exchange(nullptr, std::memory_order_acq_rel);
+        PartitionBuffer* oldest = nullptr;
+        while (newest)
+            oldest = std::exchange(newest, std::exchange(newest->next_ready, oldest));
+        while (oldest) {
+            PartitionBuffer& buffer = *std::exchange(oldest, oldest->next_ready);
             // Cleared before the core looks into it: what comes later lists it again.
-            buffer->listed.store(false, std::memory_order_release);
-            f(*buffer);
-            buffer = next;
+            buffer.listed.store(false, std::memory_order_release);
+            f(buffer);
         }
     }
     /// Publishes that `topic` has `count` partitions and moves waiting records into them. Growth only: a smaller count is

@@ -6,6 +6,8 @@
 
 namespace ottla::accumulator {
 
+TimePoint (*PartitionBuffer::precise_now)() = [] { return std::chrono::steady_clock::now(); };
+
 PartitionBuffer::~PartitionBuffer() {
     for (BatchList left = take_all(); !left.empty();)
         supplies_.batches.give_back(left.pop());
@@ -17,7 +19,7 @@ void PartitionBuffer::open(TimePoint since) {
     open_->partition = partition_;
     open_->bytes = record::batch_header_size;
     // One precise stamp a batch: linger, timeout and latency count from it.
-    open_->opened = since == TimePoint{} ? std::chrono::steady_clock::now() : since;
+    open_->opened = since == TimePoint{} ? precise_now() : since;
     open_->chunks.push_back({supplies_.chunks.take(small_chunk), record::batch_header_size, record::batch_header_size});
 }
 

@@ -68,6 +68,9 @@ public:
     /// When the oldest record came in; max when there is none.
     TimePoint oldest() const;
 
+    /// The precise monotonic clock: one reading a batch. Replaced by tests in virtual time.
+    static TimePoint (*precise_now)();
+
     Topic& topic() const { return topic_; }
     int32_t partition() const { return partition_; }
 

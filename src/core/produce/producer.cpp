@@ -128,8 +128,8 @@ TimePoint ProducerCore::serve(Partition& partition, TimePoint now) {
     if (!may_send(partition))
         return next;
     Batch* batch = next_to_send(partition, now, where->leader, next);
-    if (!batch)
-        return next;
+    if (!batch || is_late(*batch, now))
+        return next; // a late one fails in its turn
     const int16_t version = cluster_.produce_version(where->leader);
     const auto magic = static_cast<int8_t>(version < 0 || version >= first_batch_version ? 2 : version == 2 ? 1 : 0);
     if (!prepare(partition, *batch, magic, now))
@@ -141,11 +141,14 @@ TimePoint ProducerCore::serve(Partition& partition, TimePoint now) {
     return next;
 }
 
+bool ProducerCore::is_late(const Batch& batch, TimePoint now) const {
+    return config_.message_timeout.count() != 0 && batch.opened + config_.message_timeout <= now;
+}
+
 // Times out batches from the head of the partition on: never one behind a batch whose fate is open.
 TimePoint ProducerCore::expire(Partition& partition, TimePoint now) {
     if (config_.message_timeout.count() == 0)
         return never;
-    const auto late = [&](const Batch& batch) { return batch.opened + config_.message_timeout <= now; };
     const auto error = [&](const Batch& batch) {
         return Error(
             Errc::_msg_timed_out,
@@ -159,7 +162,7 @@ TimePoint ProducerCore::expire(Partition& partition, TimePoint now) {
         Batch& head = *partition.unresolved.front();
         if (head.state == Batch::State::in_flight)
             return never; // its request ends by then
-        if (!late(head))
+        if (!is_late(head, now))
             return head.opened + config_.message_timeout;
         const bool had_sequence = head.base_sequence >= 0;
         finish(partition, head, error(head), now);

@@ -107,6 +107,7 @@ private:
     Partition& state_of(accumulator::PartitionBuffer& buffer);
     void activate(Partition& partition);
     TimePoint serve(Partition& partition, TimePoint now);
+    bool is_late(const Batch& batch, TimePoint now) const;
     TimePoint expire(Partition& partition, TimePoint now);
     Batch* next_to_send(Partition& partition, TimePoint now, int32_t leader, TimePoint& next);
     bool prepare(Partition& partition, Batch& batch, int8_t magic, TimePoint now);

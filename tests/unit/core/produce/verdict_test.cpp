@@ -1,0 +1,39 @@
+#include "core/produce/verdict.hpp"
+
+#include "catch.hpp"
+
+using namespace ottla;
+using namespace ottla::core::produce;
+
+TEST_CASE("what an error means for a batch") {
+    struct Row {
+        Errc error;
+        Situation batch;
+        Verdict verdict;
+    };
+    const Row rows[] = {
+        {Errc::no_error, {}, Verdict::delivered},
+        {Errc::duplicate_sequence_number, {.idempotent = true}, Verdict::delivered},
+        {Errc::not_leader_for_partition, {}, Verdict::refresh_retry},
+        {Errc::unknown_topic_or_part, {}, Verdict::refresh_retry},
+        {Errc::leader_not_available, {}, Verdict::refresh_retry},
+        {Errc::not_enough_replicas, {}, Verdict::retry},
+        {Errc::not_enough_replicas_after_append, {}, Verdict::retry},
+        {Errc::request_timed_out, {}, Verdict::retry},
+        {Errc::msg_size_too_large, {}, Verdict::fail},
+        {Errc::topic_authorization_failed, {}, Verdict::fail},
+        {Errc::invalid_record, {}, Verdict::fail},
+        {Errc::policy_violation, {}, Verdict::fail},
+        {Errc::out_of_order_sequence_number, {.idempotent = true, .first = true}, Verdict::fatal},
+        {Errc::out_of_order_sequence_number, {.idempotent = true, .first = false}, Verdict::retry},
+        {Errc::out_of_order_sequence_number, {.idempotent = false}, Verdict::fail},
+        {Errc::unknown_producer_id, {.idempotent = true}, Verdict::fatal},
+        {Errc::invalid_producer_epoch, {.idempotent = true}, Verdict::fatal},
+        {Errc::unknown_producer_id, {.idempotent = false}, Verdict::fail},
+        {static_cast<Errc>(31999), {}, Verdict::fail},
+    };
+    for (const Row& row : rows) {
+        CAPTURE(error_name(row.error), row.batch.idempotent, row.batch.first);
+        CHECK(static_cast<int>(judge(row.error, row.batch)) == static_cast<int>(row.verdict));
+    }
+}
