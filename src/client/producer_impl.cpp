@@ -210,6 +210,8 @@ void ProducerImpl::complete_operations(const Batch& batch) {
 // ---- records in
 
 Errc ProducerImpl::append(const ProducerRecord& record, Token token) {
+    if (!loop_->alive())
+        return Errc::_destroy;
     return accumulator_.append(
         {.topic = record.topic,
          .key = record.key,

@@ -12,9 +12,12 @@
 
 namespace ottla::engine {
 
-/// Runs `f` on a handler's executor, never inline. An erased executor can only dispatch, hence the hop.
+/// Runs `f` on a handler's executor, never inline; without an execution context there is nowhere to run it and it is
+/// destroyed. An erased executor can only dispatch, hence the hop.
 template <class F>
 void run_on(const Loop& loop, boost::asio::any_completion_executor executor, F f) {
+    if (!loop.alive())
+        return;
     boost::asio::post(loop.completion_executor(), [executor = std::move(executor), f = std::move(f)]() mutable {
         boost::asio::dispatch(executor, std::move(f));
     });
