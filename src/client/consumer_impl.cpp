@@ -32,6 +32,7 @@ ConsumerImpl::make(const Config& config, const Engine& engine, ConsumerOptions o
     );
     for (const auto& warning : warnings)
         driver->log(4, "CONFWARN", warning);
+    engine.loop()->watch(driver);
     if (!engine.loop()->post([driver](TimePoint) { driver->start(); }))
         fail(Errc::_destroy, "the engine's execution context is gone");
     return std::make_shared<ConsumerImpl>(std::move(driver));

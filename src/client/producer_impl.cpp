@@ -66,6 +66,7 @@ std::shared_ptr<ProducerImpl> ProducerImpl::make(const Config& config, const Eng
     auto impl = std::make_shared<ProducerImpl>(engine.loop(), std::move(*parsed), std::move(options));
     for (const auto& warning : warnings)
         impl->log(4, "CONFWARN", warning);
+    impl->loop_->watch(impl);
     impl->loop_->post([impl](TimePoint now) { impl->start(now); });
     return impl;
 }

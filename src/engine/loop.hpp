@@ -56,6 +56,8 @@ public:
     virtual bool post(Task task) = 0;
     /// From any thread: a turn soon, in which every source drains. Allocates nothing; one wake-up per burst.
     virtual void notify() noexcept = 0;
+    /// From any thread: `source` will hear on_context_gone, also when it never came to be added.
+    virtual void watch(std::weak_ptr<Source> source) = 0;
 
     // --- only on the loop (inside tasks, drains, polls and replies)
     virtual void add_source(Source& source) = 0;

@@ -126,12 +126,24 @@ void LoopBase::stop_streams() {
     timer_.reset();
 }
 
+void LoopBase::watch(std::weak_ptr<Source> source) {
+    std::lock_guard lock(watchers_mutex_);
+    std::erase_if(watchers_, [](const auto& known) { return known.expired(); });
+    watchers_.push_back(std::move(source));
+}
+
 void LoopBase::context_gone() {
     alive_.store(false, std::memory_order_release);
-    // The sources first: dropping a task may destroy one.
-    for (Source* source : std::exchange(sources_, {}))
-        if (source)
-            source->on_context_gone();
+    std::vector<std::shared_ptr<Source>> watching;
+    {
+        std::lock_guard lock(watchers_mutex_);
+        for (const auto& weak : std::exchange(watchers_, {}))
+            if (auto source = weak.lock())
+                watching.push_back(std::move(source));
+    }
+    for (const auto& source : watching)
+        source->on_context_gone();
+    sources_.clear();
     stop_streams();
     drop_tasks();
 }

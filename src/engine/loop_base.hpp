@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include <boost/asio/steady_timer.hpp>
@@ -21,6 +22,7 @@ public:
     bool alive() const override { return alive_.load(std::memory_order_acquire); }
     bool post(Task task) override;
     void notify() noexcept override;
+    void watch(std::weak_ptr<Source> source) override;
     void add_source(Source& source) override { sources_.push_back(&source); }
     void remove_source(Source& source) override { std::replace(sources_.begin(), sources_.end(), &source, static_cast<Source*>(nullptr)); }
     core::Scheduler& scheduler() override { return scheduler_; }
@@ -60,6 +62,8 @@ private:
     std::atomic<bool> woken_{false};
     Inbox<Task> inbox_;
     std::vector<Source*> sources_;
+    std::mutex watchers_mutex_;
+    std::vector<std::weak_ptr<Source>> watchers_;
     core::Scheduler scheduler_;
     std::vector<std::weak_ptr<TcpStream>> streams_;
     std::vector<std::shared_ptr<TcpStream>> dirty_;
