@@ -146,6 +146,7 @@ void LoopBase::context_gone() {
     sources_.clear();
     stop_streams();
     drop_tasks();
+    executor_ = nullptr; // a strand must not outlive its context
 }
 
 void LoopBase::drop_tasks() {

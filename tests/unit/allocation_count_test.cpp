@@ -37,7 +37,7 @@ void operator delete(void* memory, size_t) noexcept {
 
 TEST_CASE("allocations are counted", "[tests]") {
     const int64_t before = ottla::test::allocation_count();
-    const auto something = std::make_unique<int[]>(100);
+    const auto something = std::make_unique<int>(1);
     CHECK(something);
     CHECK(ottla::test::allocation_count() > before);
 }
