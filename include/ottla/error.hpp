@@ -26,13 +26,17 @@ enum class ErrorFlag : int {
 
 const boost::system::error_category& kafka_category() noexcept;
 
-/// Comparison with Errc ignores the flags: `ec == Errc::_timed_out`.
 error_code make_error_code(Errc code) noexcept;
 error_code make_error_code(Errc code, ErrorFlag flag) noexcept;
 
 /// The code without flags; Errc::_fail for a code of a foreign category.
 Errc to_errc(const error_code& ec) noexcept;
 ErrorFlag flag_of(const error_code& ec) noexcept;
+
+/// Flags do not count: `ec == Errc::_timed_out` is true of a retriable one, too.
+inline bool operator==(const error_code& ec, Errc code) noexcept {
+    return ec.failed() ? ec.category() == kafka_category() && to_errc(ec) == code : code == Errc::no_error;
+}
 
 /// The symbol, e.g. `_TIMED_OUT` or `UNKNOWN_TOPIC_OR_PART`; `ERR_<n>` for a number nobody knows.
 std::string error_name(Errc code);

@@ -20,7 +20,7 @@ std::atomic<bool> signalled{false};
 
 void ConnectionOptions::add_to(CLI::App& command) {
     command.add_option("-b,--brokers", brokers, "Brokers to start from: host:port[,host:port...]")->capture_default_str();
-    command.add_option("-X,--property", properties, "Configuration property, key=value (repeatable)");
+    command.add_option("-X,--property", properties, "Configuration property, key=value (repeatable)")->allow_extra_args(false);
 }
 
 Config ConnectionOptions::config() const {
@@ -64,9 +64,11 @@ Progress::~Progress() {
 bool interrupted() { return signalled; }
 
 void catch_signals() {
-    const auto note = [](int) { signalled = true; };
-    std::signal(SIGINT, note);
-    std::signal(SIGTERM, note);
+    struct sigaction action = {};
+    action.sa_handler = [](int) { signalled = true; };
+    action.sa_flags = static_cast<int>(SA_RESETHAND); // a second one ends the program; a read that waits is not restarted
+    sigaction(SIGINT, &action, nullptr);
+    sigaction(SIGTERM, &action, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
 }
 

@@ -101,7 +101,7 @@ void add_topics(CLI::App& app) {
     auto [command, options] = add("create", "Create topics", create);
     command->add_option("-p,--partitions", options->partitions, "Partitions; -1: the broker's default")->capture_default_str();
     command->add_option("-r,--replicas", options->replicas, "Replication factor; -1: the broker's default")->capture_default_str();
-    command->add_option("-c,--config", options->configs, "Topic setting, key=value (repeatable)");
+    command->add_option("-c,--config", options->configs, "Topic setting, key=value (repeatable)")->allow_extra_args(false);
     add("delete", "Delete topics", remove);
     add("describe", "Show topics", describe);
 }
