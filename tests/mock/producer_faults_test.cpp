@@ -151,6 +151,20 @@ TEST_CASE("a broker that goes and comes back gets everything") {
     CHECK(world.values("orders", 0) == numbered(100));
 }
 
+TEST_CASE("when the leader's broker stops, the next leader gets what follows") {
+    ProducerWorld world({.brokers = 3});
+    world.cluster.create_topic("orders", 1, 3);
+    Producer producer(world.config({{"enable.idempotence", "true"}}));
+    produce_all(producer, {"m0"});
+    REQUIRE(producer.flush(10s) == 0);
+
+    world.cluster.stop(*world.cluster.leader("orders", 0));
+    produce_all(producer, {"m1"});
+
+    CHECK(producer.flush(5s) == 0);
+    CHECK(world.values("orders", 0) == numbered(2));
+}
+
 TEST_CASE("messages time out in order while no broker answers") {
     ProducerWorld world;
     world.cluster.create_topic("orders", 1);

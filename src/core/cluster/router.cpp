@@ -350,6 +350,8 @@ void Router::open(const PeerKey& key, Peer& peer, TimePoint now) {
 
 void Router::pump(const PeerKey& key, Peer& peer, TimePoint now) {
     if (!peer.connection) {
+        if (!peer.waiting.empty() && !address_of(key.node)) // the cluster has lost it while they waited
+            give_back(peer, Error(Errc::_unknown_broker, fmt::format("broker {} has left the cluster's metadata", key.node)), now);
         if ((peer.wanted || !peer.waiting.empty()) && now >= peer.not_before && !closed_)
             open(key, peer, now);
         return;
@@ -450,19 +452,22 @@ void Router::on_down(Connection& connection, const Error& error, TimePoint now) 
         if (queued.not_before == never || std::holds_alternative<AnyBroker>(queued.call.route))
             queued.not_before = std::min(queued.not_before, now);
 
-    for (auto& queued : std::exchange(peer.waiting, {})) {
-        const bool stays = std::holds_alternative<Node>(queued.call.route) && queued.call.options.retry && !closed_;
-        queued.last_error = error;
-        if (stays) {
-            peer.waiting.push_back(std::move(queued));
-        } else if (queued.call.options.retry && !closed_) {
-            queued.not_before = now;
-            unplaced_.push_back(std::move(queued));
-        } else {
-            fail(std::move(queued), error, false, now);
-        }
-    }
+    give_back(peer, error, now);
     judge_all_down(error);
+}
+
+// Calls that wait for a connection which is not to be had: perhaps another broker is the one to ask by now.
+void Router::give_back(Peer& peer, const Error& why, TimePoint now) {
+    for (auto& queued : std::exchange(peer.waiting, {})) {
+        if (!queued.call.options.retry || closed_) {
+            fail(std::move(queued), why, false, now);
+            continue;
+        }
+        queued.last_error = why;
+        queued.not_before = now;
+        unplaced_.push_back(std::move(queued));
+        wake();
+    }
 }
 
 void Router::judge_all_down(const Error& error) {

@@ -82,6 +82,7 @@ private:
     void pump(const PeerKey& key, Peer& peer, TimePoint now);
     void send(Connection& connection, Queued queued, TimePoint now);
     void on_result(Queued queued, PendingCall::RawResult result, TimePoint now);
+    void give_back(Peer& peer, const Error& why, TimePoint now);
     void retry_later(Queued queued, Error why, TimePoint now);
     void fail(Queued queued, Error error, bool maybe_sent, TimePoint now);
     void end_interest(Queued& queued);

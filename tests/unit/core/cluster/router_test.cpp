@@ -114,7 +114,7 @@ struct World {
 
     msg::MetadataResponse metadata(const msg::MetadataRequest& request) {
         msg::MetadataResponse response;
-        for (int32_t id : {1, 2}) {
+        for (int32_t id : brokers) {
             auto& broker = response.brokers.emplace_back();
             broker.node_id = id;
             broker.host = "b" + std::to_string(id);
@@ -177,6 +177,7 @@ struct World {
     std::set<std::string> refuse;
     std::vector<std::pair<std::string, test::SeenRequest>> others;
     std::vector<CallResult<msg::ListOffsetsResponse>> results;
+    std::vector<int32_t> brokers = {1, 2};
     std::vector<int32_t> leaders = {1, 2};
     int32_t epoch = 3;
     int metadata_requests = 0;
@@ -266,6 +267,38 @@ TEST_CASE("a lost connection is tried again unless the call forbids it", "[route
     REQUIRE(world.others.size() == 2);
     world.reply_offsets(1);
     CHECK(world.results.at(0).has_value());
+}
+
+TEST_CASE("calls that wait for a broker do not wait on when the cluster has lost it", "[router]") {
+    auto config = make_config({{"boot", 9092}});
+    config.reconnect_backoff = 2s; // the news comes before the next attempt
+    World world(config);
+    world.cluster->metadata().want("t");
+    world.ask_offsets(Leader{"t", 0});
+    world.serve();
+    world.reply_offsets(0);
+    world.link_to("b1")->user->on_closed(Error(Errc::_transport, "cut"), world.now);
+
+    CallOptions options;
+    options.retry = GENERATE(true, false);
+    world.ask_offsets(options.retry ? Route(Leader{"t", 0}) : Route(Node{1}), options);
+    world.run();
+    world.brokers = {2};
+    world.leaders = {2, 2};
+    world.epoch = 4;
+    for (int i = 0; i < 10 && world.others.size() < 2 && world.results.size() < 2; ++i) {
+        world.serve();
+        world.advance(100ms);
+    }
+
+    if (options.retry) {
+        REQUIRE(world.others.size() == 2);
+        CHECK(world.others[1].first == "b2");
+    } else {
+        REQUIRE(world.results.size() == 2);
+        CHECK(world.results[1].error().errc() == Errc::_unknown_broker);
+        CHECK_FALSE(world.results[1].error().maybe_sent);
+    }
 }
 
 TEST_CASE("unreachable brokers end a call at its deadline with the last failure", "[router]") {
