@@ -1,6 +1,9 @@
 #include "core/cluster/metadata.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
 
 namespace ottla::core {
 namespace {
@@ -19,11 +22,18 @@ bool is_passing(Errc error) {
     }
 }
 
-bool is_settled(const TopicInfo& topic) {
+/// Why the topic cannot be used (in full) but may be later; empty if there is no such reason.
+std::string hindrance_of(const TopicInfo& topic) {
     if (topic.error != Errc::no_error)
-        return !is_passing(topic.error);
-    return std::all_of(topic.partitions.begin(), topic.partitions.end(), [](const PartitionInfo& p) { return p.leader >= 0; });
+        return is_passing(topic.error) ? fmt::format("{}: {}", topic.name, error_text(topic.error)) : "";
+    for (size_t i = 0; i < topic.partitions.size(); ++i)
+        if (topic.partitions[i].leader < 0)
+            return fmt::format("{}[{}] has no leader", topic.name, i);
+    return {};
 }
+
+/// How long a topic may take to be made, or to change its leader, before anyone is told.
+constexpr Duration hindrance_told_after = std::chrono::seconds(2);
 
 } // namespace
 
@@ -97,8 +107,24 @@ void Metadata::on_change(const CallScope& scope, MoveOnlyFunction<void(TimePoint
 bool Metadata::all_answered() const {
     return std::all_of(wants_.begin(), wants_.end(), [this](const auto& want) {
         const TopicInfo* info = find(want.first);
-        return info && is_settled(*info);
+        return info && hindrance_of(*info).empty();
     });
+}
+
+void Metadata::judge_hindrances(TimePoint now) {
+    for (auto& [name, want] : wants_) {
+        const TopicInfo* info = find(name);
+        const std::string hindrance = info ? hindrance_of(*info) : std::string();
+        if (hindrance.empty()) {
+            want.hindered_since.reset();
+            want.hindrance_told = false;
+        } else if (!want.hindered_since) {
+            want.hindered_since = now;
+        } else if (now - *want.hindered_since >= hindrance_told_after && !std::exchange(want.hindrance_told, true)) {
+            if (tell_hindrance_)
+                tell_hindrance_(hindrance);
+        }
+    }
 }
 
 TimePoint Metadata::poll(TimePoint now) {
@@ -202,6 +228,7 @@ void Metadata::adopt(const msg::MetadataResponse& response, TimePoint now) {
             names_[fresh.id] = fresh.name;
         topics_.insert_or_assign(fresh.name, std::move(fresh));
     }
+    judge_hindrances(now);
     ++version_;
     std::erase_if(listeners_, [](const Listener& l) { return l.scope.expired(); });
     for (size_t i = 0; i < listeners_.size(); ++i) // by index: a listener may add another

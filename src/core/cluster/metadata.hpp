@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -81,12 +82,18 @@ public:
     /// Runs `f` on the owning thread after each answer that changed something; until the scope ends.
     void on_change(const CallScope& scope, MoveOnlyFunction<void(TimePoint)> f);
 
+    /// `f` is told, once each time, what keeps a wanted topic from being used when it is no passing thing: whoever waits for
+    /// it should know why.
+    void on_hindrance(MoveOnlyFunction<void(const std::string&)> f) { tell_hindrance_ = std::move(f); }
+
     TimePoint poll(TimePoint now) override;
 
 private:
     struct Want {
         int count = 0;
         bool asked = false; ///< in some request since it is wanted
+        std::optional<TimePoint> hindered_since;
+        bool hindrance_told = false;
     };
     struct Listener {
         std::weak_ptr<const char> scope;
@@ -96,6 +103,7 @@ private:
     void ask();
     void adopt(const msg::metadata_response::MetadataResponse& response, TimePoint now);
     bool all_answered() const;
+    void judge_hindrances(TimePoint now);
 
     Caller& caller_;
     MetadataConfig config_;
@@ -109,6 +117,7 @@ private:
     std::unordered_map<Uuid, std::string> names_;
     std::unordered_map<std::string, Want> wants_;
     std::vector<Listener> listeners_;
+    MoveOnlyFunction<void(const std::string&)> tell_hindrance_;
     uint64_t version_ = 0;
 
     bool in_flight_ = false;

@@ -617,6 +617,7 @@ Cluster::Cluster(
               .request_timeout = config.socket_timeout},
           seed + 1)) {
     router_->set_metadata(*metadata_);
+    metadata_->on_hindrance([&events](const std::string& text) { events.on_log(4, "TOPIC", text); });
     scheduler_.add(*metadata_);
     scheduler_.add(*router_);
 }

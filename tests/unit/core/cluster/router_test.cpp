@@ -17,9 +17,13 @@ namespace {
 
 struct Events final : ClusterEvents {
     void on_error(const Error& error) override { errors.push_back(error); }
-    void on_log(int, std::string_view, std::string_view) override {}
+    void on_log(int level, std::string_view, std::string_view text) override {
+        if (level <= 4)
+            warnings.emplace_back(text);
+    }
     void on_throttle(int32_t, std::chrono::milliseconds) override {}
     std::vector<Error> errors;
+    std::vector<std::string> warnings;
 };
 
 config::ClientConfig make_config(std::vector<config::HostPort> servers) {
@@ -410,6 +414,37 @@ TEST_CASE("a topic that is not there yet is asked for again, ever more slowly", 
     }
     CHECK(world.metadata_requests > 5);
     CHECK(world.metadata_requests < 25);
+}
+
+TEST_CASE("whoever waits for a topic is told what is in the way, once and not at once", "[metadata]") {
+    World world;
+    const auto wait = [&](Duration time) {
+        for (const TimePoint end = world.now + time; world.now < end; world.advance(100ms))
+            world.serve();
+    };
+    world.cluster->metadata().want("later");
+    world.cluster->metadata().want("t");
+    wait(1500ms);
+    CHECK(world.events.warnings.empty());
+    wait(10s);
+    const std::vector<std::string> unknown{"later: " + error_text(Errc::unknown_topic_or_part)};
+    CHECK(world.events.warnings == unknown);
+
+    world.cluster->metadata().drop("later");
+    world.events.warnings.clear();
+    const std::vector<std::string> leaderless{"t[1] has no leader"};
+    for (int again = 0; again < 2; ++again) {
+        ++world.epoch;
+        world.leaders[1] = -1;
+        world.cluster->metadata().refresh("test");
+        wait(1500ms);
+        CHECK(world.events.warnings.empty());
+        wait(10s);
+        CHECK(world.events.warnings == leaderless);
+        world.leaders[1] = 2;
+        wait(2s);
+        world.events.warnings.clear();
+    }
 }
 
 TEST_CASE("a broker that lags behind does not take back a newer leader", "[metadata]") {
