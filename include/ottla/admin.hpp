@@ -47,7 +47,7 @@ struct TopicDescription {
 struct ClusterDescription {
     std::string cluster_id;
     int32_t controller = -1;
-    int32_t answered_by = -1; ///< the broker whose view this is
+    int32_t answered_by = -1; ///< the broker whose view this is; -1: one whose id is not known
     std::vector<BrokerDescription> brokers; ///< ordered by id
     std::vector<TopicDescription> topics;   ///< ordered by name
 };

@@ -40,6 +40,17 @@ Errc controller_error(const Response& response, const auto& results) {
     return Errc::no_error;
 }
 
+// Before the first answer only addresses are known, numbered -1, -2, ...: which broker's was it? -1 if none has that name.
+int32_t broker_of(int32_t node, const std::vector<config::HostPort>& bootstrap, const msg::MetadataResponse& response) {
+    const auto index = static_cast<size_t>(-1 - static_cast<int64_t>(node));
+    if (node >= 0 || index >= bootstrap.size())
+        return node;
+    for (const auto& broker : response.brokers)
+        if (broker.host == bootstrap[index].host && broker.port == bootstrap[index].port)
+            return broker.node_id;
+    return -1;
+}
+
 ClusterDescription describe(const msg::MetadataResponse& response, int32_t answered_by) {
     ClusterDescription description;
     description.cluster_id = response.cluster_id.value_or("");
@@ -123,11 +134,13 @@ void AdminImpl::list(std::optional<std::string> topic, Duration timeout, Done<Cl
         }
         core::call<msg::MetadataRequest>(
             cluster_->caller(), core::AnyBroker{}, std::move(request), options, scope_,
-            [finish = std::move(finish)](core::CallResult<msg::MetadataResponse> result, TimePoint) mutable {
-                if (!result)
+            [this, finish = std::move(finish)](core::CallResult<msg::MetadataResponse> result, TimePoint) mutable {
+                if (!result) {
                     finish(result.error(), {});
-                else
-                    finish({}, describe(result->response, result->node));
+                    return;
+                }
+                const int32_t node = broker_of(result->node, config_.bootstrap_servers, result->response);
+                finish({}, describe(result->response, node));
             });
     });
 }
