@@ -1,12 +1,13 @@
 #include "common.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-
-#include <fmt/format.h>
-#include <unistd.h>
+#include <cstring>
+#include <utility>
 
 namespace ottla::cli {
 
@@ -19,22 +20,37 @@ std::atomic<bool> signalled{false};
 } // namespace
 
 void ConnectionOptions::add_to(CLI::App& command) {
-    command.add_option("-b,--brokers", brokers, "Brokers to start from: host:port[,host:port...]")->capture_default_str();
-    command.add_option("-X,--property", properties, "Configuration property, key=value (repeatable)")->allow_extra_args(false);
+    command.add_option("-b,--brokers", brokers, "Brokers to start from: host:port[,host:port...]")
+        ->check([](const std::string& text) {
+            return text.find_first_not_of(" ,") == std::string::npos ? "names no broker" : "";
+        })
+        ->default_str("127.0.0.1:9092");
+    command.add_option("-X,--property", properties, "Configuration property, key=value (repeatable)")
+        ->allow_extra_args(false);
 }
 
 Config ConnectionOptions::config() const {
-    Config config{{"bootstrap.servers", brokers}, {"client.id", "ottla"}};
+    Config config{{"client.id", "ottla"}};
     for (const auto& property : properties) {
         const size_t equals = property.find('=');
         if (equals == std::string::npos || equals == 0)
             throw UsageError("-X " + property + ": expected key=value");
         config.set(property.substr(0, equals), property.substr(equals + 1));
     }
+    const auto given = find_given(config, {"bootstrap.servers", "metadata.broker.list"});
+    if (!given.empty() && !brokers.empty())
+        throw UsageError(fmt::format("-b and -X {} both name brokers: give one of them", given));
+    if (given.empty())
+        config.set("bootstrap.servers", brokers.empty() ? "127.0.0.1:9092" : brokers);
     return config;
 }
 
-Progress::Progress(std::string_view verb) : verb_(verb), visible_(isatty(STDERR_FILENO)) {}
+std::string_view find_given(const Config& config, std::initializer_list<std::string_view> names) {
+    for (const auto name : names)
+        if (config.values().contains(std::string(name)))
+            return name;
+    return {};
+}
 
 void Progress::update(uint64_t messages, uint64_t bytes) {
     if (!visible_)
@@ -51,13 +67,14 @@ void Progress::update(uint64_t messages, uint64_t bytes) {
         messages,
         static_cast<double>(bytes) / 1e6,
         static_cast<double>(messages) / seconds,
-        static_cast<double>(bytes) / 1e6 / seconds);
+        static_cast<double>(bytes) / 1e6 / seconds
+    );
     std::fflush(stderr);
     drawn_ = true;
 }
 
-Progress::~Progress() {
-    if (drawn_)
+void Progress::clear() {
+    if (std::exchange(drawn_, false))
         fmt::print(stderr, "\r\033[K");
 }
 
@@ -70,6 +87,30 @@ void catch_signals() {
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
+}
+
+namespace {
+
+[[noreturn]] void fail_stdout() {
+    throw std::runtime_error(fmt::format("cannot write to stdout: {}", std::strerror(errno)));
+}
+
+} // namespace
+
+void put(std::string_view text) {
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size())
+        fail_stdout();
+}
+
+void flush_stdout() {
+    if (std::fflush(stdout) != 0)
+        fail_stdout();
+}
+
+CLI::Validator not_empty() {
+    return CLI::Validator(
+        [](const std::string& text) { return std::string(text.empty() ? "must not be empty" : ""); }, ""
+    );
 }
 
 std::string unescape(std::string_view text) {

@@ -1,14 +1,16 @@
-// What the commands of `ottla` share: connection options, exit codes, progress on a terminal.
+// What the commands of `ottla` share: connection options, exit codes, progress on a terminal, stdout.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 #include <ottla/config.hpp>
 
 namespace ottla::cli {
@@ -25,34 +27,50 @@ public:
 
 /// -b and -X, as every command that talks to a cluster has them.
 struct ConnectionOptions {
-    std::string brokers = "127.0.0.1:9092";
+    std::string brokers; ///< empty: not given
     std::vector<std::string> properties;
 
     void add_to(CLI::App& command);
-    /// Throws UsageError for a -X without "=".
+    /// Throws UsageError for a -X without "=", and when both name brokers.
     Config config() const;
 };
 
-/// A line on stderr that is redrawn twice a second, if stderr is a terminal.
+/// The first of `names` (a property and its aliases) that is set; empty if none is.
+std::string_view find_given(const Config& config, std::initializer_list<std::string_view> names);
+
+/// A line on stderr that is redrawn twice a second.
 class Progress {
 public:
-    explicit Progress(std::string_view verb);
+    /// `visible`: whether anybody would see it there.
+    Progress(std::string_view verb, bool visible) : verb_(verb), visible_(visible) {}
+    ~Progress() { clear(); }
+    Progress(const Progress&) = delete;
+    Progress& operator=(const Progress&) = delete;
+
     /// Cheap enough to be called for every batch.
     void update(uint64_t messages, uint64_t bytes);
     /// Removes the line.
-    ~Progress();
+    void clear();
 
 private:
     const std::string verb_;
     const bool visible_;
     bool drawn_ = false;
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-    std::chrono::steady_clock::time_point next_ = start_;
+    std::chrono::steady_clock::time_point next_ = start_ + std::chrono::milliseconds(500);
 };
 
-/// Set by SIGINT and SIGTERM once `catch_signals` has been called.
+/// Whether SIGINT or SIGTERM came since `catch_signals`. A second one ends the program at once.
 bool interrupted();
 void catch_signals();
+
+/// Writes to stdout, buffered; what cannot be written is an error that names it.
+void put(std::string_view text);
+void flush_stdout();
+template <class... Args>
+void say(fmt::format_string<Args...> format, Args&&... args) {
+    put(fmt::format(format, std::forward<Args>(args)...));
+}
 
 void add_list(CLI::App& app);
 void add_topics(CLI::App& app);
@@ -63,6 +81,8 @@ void add_mock(CLI::App& app);
 /// Set by the commands' callbacks.
 extern int exit_code;
 
+/// Of text options: not empty.
+CLI::Validator not_empty();
 /// "\n", "\t", "\x1f" and the like in delimiters and formats. Throws UsageError.
 std::string unescape(std::string_view text);
 

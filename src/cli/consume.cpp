@@ -1,6 +1,6 @@
 // ottla consume: messages of a topic to stdout.
+#include <algorithm>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <set>
@@ -12,6 +12,8 @@
 
 #include "common.hpp"
 #include "format.hpp"
+#include "output.hpp"
+#include "span.hpp"
 
 namespace ottla::cli {
 namespace {
@@ -32,96 +34,41 @@ struct ConsumeOptions {
     bool null_text = false;
     bool unbuffered = false;
     bool quiet = false;
+    int timeout_s = 30;
+
+    std::chrono::milliseconds timeout() const { return std::chrono::seconds(timeout_s); }
 };
 
-/// -o: where to begin, and perhaps where to end.
-struct Span {
-    int64_t begin = offset_beginning;
-    std::optional<int64_t> begin_time_ms;
-    std::optional<int64_t> end_time_ms;
-};
-
-Span parse_offsets(const std::vector<std::string>& texts) {
-    Span span;
-    const auto number = [](const std::string& text, size_t from) {
-        size_t used = 0;
-        int64_t value = 0;
-        try {
-            value = std::stoll(text.substr(from), &used);
-        } catch (const std::exception&) {
-            used = 0;
-        }
-        if (used == 0 || from + used != text.size())
-            throw UsageError("-o " + text + ": expected beginning, end, stored, N, -N (the last N), s@MS or e@MS");
-        return value;
-    };
-    for (const auto& text : texts) {
-        if (text == "beginning" || text == "earliest")
-            span.begin = offset_beginning;
-        else if (text == "end" || text == "latest")
-            span.begin = offset_end;
-        else if (text == "stored")
-            span.begin = offset_stored;
-        else if (text.starts_with("s@"))
-            span.begin_time_ms = number(text, 2);
-        else if (text.starts_with("e@"))
-            span.end_time_ms = number(text, 2);
-        else if (const int64_t n = number(text, 0); n < 0)
-            span.begin = offset_tail(-n);
-        else
-            span.begin = n;
-    }
-    return span;
-}
-
-/// Collects output and writes it in large pieces.
-class Output {
-public:
-    explicit Output(bool unbuffered) : limit_(unbuffered ? 0 : size_t{1} << 18) {}
-
-    std::string& buffer() { return buffer_; }
-    /// False when nobody reads any more.
-    bool check() { return buffer_.size() <= limit_ || flush(); }
-    bool flush() {
-        for (size_t at = 0; at < buffer_.size();) {
-            const ssize_t put = ::write(STDOUT_FILENO, buffer_.data() + at, buffer_.size() - at);
-            if (put < 0 && errno == EINTR)
-                continue;
-            if (put < 0) {
-                buffer_.clear();
-                if (errno == EPIPE)
-                    return false;
-                throw std::runtime_error(fmt::format("cannot write to stdout: {}", std::strerror(errno)));
-            }
-            at += static_cast<size_t>(put);
-        }
-        buffer_.clear();
-        return true;
-    }
-
-private:
-    const size_t limit_;
-    std::string buffer_;
-};
-
+/// The partitions to read; asks the cluster whether they exist.
 std::vector<int32_t> find_partitions(const ConsumeOptions& options) {
-    if (!options.partitions.empty())
-        return options.partitions;
     AdminClient admin(options.connection.config());
-    for (const auto& topic : admin.list_topics(options.topic, 30s).topics) {
+    const auto cluster = admin.list_topics(options.topic, options.timeout());
+    std::vector<int32_t> all;
+    for (const auto& topic : cluster.topics) {
         if (topic.error != Errc::no_error)
             throw KafkaException(Error(topic.error, options.topic + ": " + error_text(topic.error)));
-        std::vector<int32_t> all;
         for (const auto& partition : topic.partitions)
             all.push_back(partition.id);
-        return all;
     }
-    throw KafkaException(Error(Errc::unknown_topic_or_part, options.topic + ": no such topic"));
+    for (const int32_t partition : options.partitions)
+        if (std::find(all.begin(), all.end(), partition) == all.end())
+            throw KafkaException(Error(
+                Errc::_unknown_partition,
+                fmt::format("{}[{}]: no such partition, there are {}", options.topic, partition, all.size())
+            ));
+    return options.partitions.empty() ? all : options.partitions;
+}
+
+void check_usage(const ConsumeOptions& options) {
+    const std::set<int32_t> distinct(options.partitions.begin(), options.partitions.end());
+    for (const int32_t partition : distinct)
+        if (std::count(options.partitions.begin(), options.partitions.end(), partition) > 1)
+            throw UsageError(fmt::format("--partition {} is given twice", partition));
 }
 
 void run(const ConsumeOptions& options) {
-    catch_signals();
-    const Span span = parse_offsets(options.offsets);
+    check_usage(options);
+    const Span span = parse_span(options.offsets);
     const std::string delimiter = unescape(options.delimiter);
     const std::string key_delimiter = unescape(options.key_delimiter);
     const std::optional<Format> format = options.format.empty() ? std::nullopt : std::optional<Format>(options.format);
@@ -129,23 +76,25 @@ void run(const ConsumeOptions& options) {
     const bool ends = options.exit_at_end || span.end_time_ms;
     if (ends)
         config.set("enable.partition.eof", "true");
+    Consumer consumer(config);
     const auto partitions = find_partitions(options);
 
-    Consumer consumer(config);
     std::vector<TopicPartitionOffset> assignment;
     for (int32_t partition : partitions)
         assignment.push_back({options.topic, partition, span.begin});
     if (span.begin_time_ms) {
         for (auto& entry : assignment)
             entry.offset = *span.begin_time_ms;
-        assignment = consumer.offsets_for_times(assignment, 30s);
+        assignment = consumer.offsets_for_times(assignment, options.timeout());
     }
+    catch_signals(); // until here nothing was begun that a signal should end in order
     consumer.assign(assignment);
     std::set<int32_t> open(partitions.begin(), partitions.end());
 
-    Output output(options.unbuffered);
+    Output output(options.unbuffered ? 0 : size_t{1} << 18);
     const std::string_view null_text = options.null_text ? "NULL" : "";
-    Progress progress("consumed");
+    // On a terminal that shows the messages it would only be in the way.
+    Progress progress("consumed", isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO));
     uint64_t count = 0;
     uint64_t bytes = 0;
     Records records;
@@ -188,19 +137,20 @@ void run(const ConsumeOptions& options) {
         if (!go_on)
             break;
         for (const Message& event : records.events()) {
-            if (event.error().errc() == Errc::_partition_eof) {
-                if (ends)
-                    open.erase(event.partition());
-            } else {
+            if (event.error().errc() != Errc::_partition_eof) {
                 output.flush();
                 throw KafkaException(event.error());
             }
+            if (ends)
+                open.erase(event.partition());
         }
         progress.update(count, bytes);
-        if (records.count() == 0 && !output.flush())
+        // After every poll, so that a stream that is slow but steady is not held back.
+        if (!output.flush())
             break;
     }
     output.flush();
+    progress.clear();
     if (options.exit_at_end && !options.quiet && isatty(STDERR_FILENO))
         fmt::print(stderr, "% {} messages, {} bytes of values\n", count, bytes);
 }
@@ -211,18 +161,34 @@ void add_consume(CLI::App& app) {
     auto* command = app.add_subcommand("consume", "Print the messages of a topic");
     auto options = std::make_shared<ConsumeOptions>();
     options->connection.add_to(*command);
-    command->add_option("-t,--topic", options->topic, "Topic")->required();
-    command->add_option("-p,--partition", options->partitions, "Partition (repeatable); default: all")->allow_extra_args(false);
-    command->add_option("-o,--offset", options->offsets, "Where to begin: beginning, end, stored, N, -N (the last N), s@MS; where to end: e@MS (repeatable)")->allow_extra_args(false);
-    command->add_option("-c,--count", options->count, "Stop after so many messages");
+    command->add_option("-t,--topic", options->topic, "Topic")->required()->check(not_empty());
+    command->add_option("-p,--partition", options->partitions, "Partition (repeatable); default: all")
+        ->check(CLI::Range(0, INT32_MAX))
+        ->allow_extra_args(false);
+    command
+        ->add_option(
+            "-o,--offset",
+            options->offsets,
+            "Where to begin: beginning, end, stored, N, -N (the last N), s@MS; where to end: e@MS"
+        )
+        ->allow_extra_args(false);
+    command->add_option("-c,--count", options->count, "Stop after so many messages")->check(CLI::PositiveNumber);
     command->add_flag("-e,--exit", options->exit_at_end, "Stop when the end of every partition has been reached");
-    command->add_option("-f,--format", options->format, "Format with %t %p %o %k %s %K %S %T %h %%");
-    command->add_flag("-J,--json", options->json, "One JSON object a line");
-    command->add_option("-K,--key-delimiter", options->key_delimiter, "Print the key and this before the value");
-    command->add_option("-D,--delimiter", options->delimiter, "Printed after each message")->capture_default_str();
+    auto* key = command->add_option(
+        "-K,--key-delimiter", options->key_delimiter, "Print the key and this before the value"
+    );
+    auto* delimiter = command->add_option("-D,--delimiter", options->delimiter, "Printed after each message")
+                          ->capture_default_str();
+    auto* format = command
+                       ->add_option("-f,--format", options->format, "Format with %t %p %o %k %s %K %S %T %h %%")
+                       ->excludes(key, delimiter);
+    command->add_flag("-J,--json", options->json, "One JSON object a line")->excludes(format, key, delimiter);
     command->add_flag("-Z,--null", options->null_text, "Print NULL for null keys and values");
     command->add_flag("-u,--unbuffered", options->unbuffered, "Write each message at once");
     command->add_flag("-q,--quiet", options->quiet, "No summary");
+    command->add_option("-m,--timeout", options->timeout_s, "Seconds to wait for the cluster at the beginning")
+        ->check(CLI::Range(1, 86'400))
+        ->capture_default_str();
     command->callback([options] { run(*options); });
 }
 

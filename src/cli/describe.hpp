@@ -1,4 +1,4 @@
-// How a topic is shown.
+// How a topic is shown, as text and as JSON.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -9,6 +9,11 @@
 namespace ottla::cli {
 
 nlohmann::json to_json(const TopicDescription& topic);
+/// On one line; bytes that are not UTF-8 are replaced.
+std::string dump(const nlohmann::json& json);
 void print_topic(const TopicDescription& topic);
+/// Of a topic that was asked for by name: an error of it is one of the command, told on stderr unless the output has `shown`
+/// it.
+void note_failure(const TopicDescription& topic, bool shown);
 
 } // namespace ottla::cli

@@ -2,8 +2,10 @@
 
 #include <iterator>
 
+#include <boost/locale/utf.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <openssl/evp.h>
 
 #include "common.hpp"
 
@@ -16,8 +18,35 @@ void append_bytes(std::string& out, Bytes bytes, std::string_view null_text) {
 
 int64_t size_of(Bytes bytes) { return bytes.is_null() ? -1 : static_cast<int64_t>(bytes.size()); }
 
+bool is_utf8(std::string_view text) {
+    using Utf = boost::locale::utf::utf_traits<char>;
+    for (auto at = text.begin(); at != text.end();) {
+        const auto point = Utf::decode(at, text.end());
+        if (point == boost::locale::utf::illegal || point == boost::locale::utf::incomplete)
+            return false;
+    }
+    return true;
+}
+
+std::string base64(std::string_view bytes) {
+    std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0'); // with the zero that is put at the end
+    const int size = EVP_EncodeBlock(
+        reinterpret_cast<unsigned char*>(out.data()),
+        reinterpret_cast<const unsigned char*>(bytes.data()),
+        static_cast<int>(bytes.size()));
+    out.resize(static_cast<size_t>(size));
+    return out;
+}
+
 nlohmann::ordered_json text_or_null(Bytes bytes) {
     return bytes.is_null() ? nlohmann::ordered_json() : nlohmann::ordered_json(std::string(bytes.text()));
+}
+
+/// JSON is UTF-8. Other bytes are replaced where text is wanted, and stand beside it exactly, as name_base64.
+void add_bytes(nlohmann::ordered_json& json, const std::string& name, Bytes bytes) {
+    json[name] = text_or_null(bytes);
+    if (!is_utf8(bytes.text()))
+        json[name + "_base64"] = base64(bytes.text());
 }
 
 } // namespace
@@ -105,9 +134,8 @@ void append_json(std::string& out, const MessagePlace& place, const RecordView& 
             headers.push_back(text_or_null(header.value));
         }
     }
-    json["key"] = text_or_null(record.key());
-    json["payload"] = text_or_null(record.value());
-    // JSON is UTF-8: other bytes are replaced.
+    add_bytes(json, "key", record.key());
+    add_bytes(json, "payload", record.value());
     out += json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

@@ -31,6 +31,7 @@ private:
     std::vector<Piece> pieces_;
 };
 
+/// Bytes that are not UTF-8 are replaced; a key or value with such also stands there as key_base64, payload_base64.
 void append_json(std::string& out, const MessagePlace& place, const RecordView& record);
 
 } // namespace ottla::cli

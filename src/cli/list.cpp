@@ -31,17 +31,29 @@ nlohmann::json to_json(const TopicDescription& topic) {
     return out;
 }
 
+std::string dump(const nlohmann::json& json) {
+    return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 void print_topic(const TopicDescription& topic) {
-    fmt::print("  {}{}: {} partitions{}\n", topic.name, topic.internal ? " (internal)" : "", topic.partitions.size(),
+    say("  {}{}: {} partitions{}\n", topic.name, topic.internal ? " (internal)" : "", topic.partitions.size(),
         topic.error == Errc::no_error ? "" : fmt::format(", {}: {}", error_name(topic.error), error_text(topic.error)));
     for (const auto& partition : topic.partitions)
-        fmt::print(
+        say(
             "    partition {:>4}  leader {:>4}  replicas {}  in sync {}{}\n",
             partition.id,
             partition.leader < 0 ? "none" : std::to_string(partition.leader),
             fmt::join(partition.replicas, ","),
             fmt::join(partition.isr, ","),
             partition.error == Errc::no_error ? "" : "  " + error_name(partition.error));
+}
+
+void note_failure(const TopicDescription& topic, bool shown) {
+    if (topic.error == Errc::no_error)
+        return;
+    exit_code = exit_failed;
+    if (!shown)
+        fmt::print(stderr, "ottla: {}: {}: {}\n", error_name(topic.error), topic.name, error_text(topic.error));
 }
 
 namespace {
@@ -72,25 +84,27 @@ void run(const ListOptions& options) {
         }
         for (const auto& topic : cluster.topics)
             out["topics"].push_back(to_json(topic));
-        fmt::print("{}\n", out.dump());
+        say("{}\n", dump(out));
     } else {
-        fmt::print("Cluster {} as broker {} sees it\n", cluster.cluster_id.empty() ? "(no id)" : cluster.cluster_id, cluster.answered_by);
-        fmt::print(" {} brokers\n", cluster.brokers.size());
+        say("Cluster {} as {} sees it\n",
+            cluster.cluster_id.empty() ? "(no id)" : cluster.cluster_id,
+            cluster.answered_by < 0 ? "a bootstrap server" : fmt::format("broker {}", cluster.answered_by));
+        say(" {} brokers\n", cluster.brokers.size());
         for (const auto& broker : cluster.brokers)
-            fmt::print(
+            say(
                 "  {:>4}  {}:{}{}{}\n",
                 broker.id,
                 broker.host,
                 broker.port,
                 broker.rack.empty() ? "" : "  rack " + broker.rack,
                 broker.id == cluster.controller ? "  (controller)" : "");
-        fmt::print(" {} topics\n", cluster.topics.size());
+        say(" {} topics\n", cluster.topics.size());
         for (const auto& topic : cluster.topics)
             print_topic(topic);
     }
-    for (const auto& topic : cluster.topics)
-        if (!options.topic.empty() && topic.error != Errc::no_error)
-            exit_code = exit_failed;
+    if (!options.topic.empty())
+        for (const auto& topic : cluster.topics)
+            note_failure(topic, options.json);
 }
 
 } // namespace
@@ -99,9 +113,9 @@ void add_list(CLI::App& app) {
     auto* command = app.add_subcommand("list", "Show brokers, topics and partitions");
     auto options = std::make_shared<ListOptions>();
     options->connection.add_to(*command);
-    command->add_option("-t,--topic", options->topic, "Only this topic");
+    command->add_option("-t,--topic", options->topic, "Only this topic")->check(not_empty());
     command->add_flag("-J,--json", options->json, "Print JSON");
-    command->add_option("-m,--timeout", options->timeout_s, "Seconds to wait for an answer")->capture_default_str();
+    command->add_option("-m,--timeout", options->timeout_s, "Seconds to wait for an answer")->check(CLI::Range(1, 86'400))->capture_default_str();
     command->callback([options] { run(*options); });
 }
 

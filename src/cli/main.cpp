@@ -10,7 +10,6 @@ int main(int argc, char** argv) {
     using namespace ottla::cli;
     CLI::App app("Talks to Apache Kafka, and plays Kafka itself (mock).", "ottla");
     app.set_version_flag("--version", OTTLA_VERSION);
-    app.require_subcommand(1);
     add_list(app);
     add_topics(app);
     add_produce(app);
@@ -18,6 +17,11 @@ int main(int argc, char** argv) {
     add_mock(app);
     try {
         app.parse(argc, argv);
+        if (app.get_subcommands().empty()) {
+            fmt::print(stderr, "{}", app.help());
+            return exit_usage;
+        }
+        flush_stdout();
         return exit_code;
     } catch (const CLI::ParseError& e) {
         return app.exit(e) == 0 ? exit_done : exit_usage;

@@ -1,5 +1,5 @@
 // ottla mock: an embedded cluster that runs until it is told to stop.
-#include <cstdio>
+#include <charconv>
 #include <memory>
 #include <thread>
 
@@ -20,7 +20,21 @@ struct MockOptions {
     size_t retention_mb = 0;
 };
 
+/// NAME or NAME:PARTITIONS
+std::pair<std::string, int> parse_topic(const std::string& text, int partitions) {
+    const size_t colon = text.find(':');
+    if (colon != std::string::npos) {
+        const char* const end = text.data() + text.size();
+        const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, partitions);
+        if (error != std::errc() || stop != end)
+            throw UsageError("--topic " + text + ": expected NAME or NAME:PARTITIONS");
+    }
+    return {text.substr(0, colon), partitions};
+}
+
 void run(const MockOptions& options) {
+    if (options.port != 0 && options.port + options.brokers - 1 > UINT16_MAX)
+        throw UsageError(fmt::format("--port {}: {} brokers need ports up to {}", options.port, options.brokers, options.port + options.brokers - 1));
     catch_signals();
     MockCluster cluster(
         {.brokers = options.brokers,
@@ -29,19 +43,12 @@ void run(const MockOptions& options) {
          .default_partitions = options.partitions,
          .retention_bytes_per_partition = options.retention_mb * 1'000'000});
     for (const auto& topic : options.topics) {
-        const size_t colon = topic.find(':');
-        int partitions = options.partitions;
-        if (colon != std::string::npos)
-            try {
-                partitions = std::stoi(topic.substr(colon + 1));
-            } catch (const std::exception&) {
-                throw UsageError("--topic " + topic + ": expected NAME or NAME:PARTITIONS");
-            }
-        if (const error_code ec = cluster.create_topic(topic.substr(0, colon), partitions))
+        const auto [name, partitions] = parse_topic(topic, options.partitions);
+        if (const error_code ec = cluster.create_topic(name, partitions))
             throw UsageError("--topic " + topic + ": " + ec.message());
     }
-    fmt::print("bootstrap.servers={}\n", cluster.bootstrap_servers());
-    std::fflush(stdout);
+    say("bootstrap.servers={}\n", cluster.bootstrap_servers());
+    flush_stdout();
     while (!interrupted())
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
 }

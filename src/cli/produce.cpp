@@ -1,19 +1,16 @@
 // ottla produce: lines of files or of stdin become messages.
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <deque>
 #include <memory>
 #include <optional>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <ottla/producer.hpp>
 #include <unistd.h>
 
 #include "common.hpp"
+#include "input.hpp"
 
 namespace ottla::cli {
 namespace {
@@ -36,66 +33,26 @@ struct ProduceOptions {
     bool json = false;
 };
 
-/// Cuts what is read into pieces at a delimiter, without copying but for pieces that straddle two reads.
-class Splitter {
-public:
-    explicit Splitter(std::string delimiter) : delimiter_(std::move(delimiter)) {}
-
-    /// Calls `piece(string_view)` for each, until the end of file or until it returns false. The last one need not be
-    /// followed by a delimiter; an empty rest is no piece.
-    template <class F>
-    void run(int fd, const std::string& name, F&& piece) {
-        size_t end = 0; // of what has been read into buffer_
-        for (;;) {
-            if (buffer_.size() - end < block)
-                buffer_.resize(std::max(end + block, buffer_.size() * 2));
-            const ssize_t got = ::read(fd, buffer_.data() + end, block);
-            if (got < 0) {
-                if (errno == EINTR && !interrupted())
-                    continue;
-                if (interrupted())
-                    return;
-                throw std::runtime_error(fmt::format("cannot read {}: {}", name, std::strerror(errno)));
-            }
-            const size_t from = end < delimiter_.size() ? 0 : end - delimiter_.size() + 1;
-            end += static_cast<size_t>(got);
-            const std::string_view all(buffer_.data(), end);
-            size_t begin = 0;
-            for (size_t at = all.find(delimiter_, from); at != std::string_view::npos; at = all.find(delimiter_, begin)) {
-                if (!piece(all.substr(begin, at - begin)))
-                    return;
-                begin = at + delimiter_.size();
-            }
-            if (got == 0) {
-                if (begin < end)
-                    piece(all.substr(begin));
-                return;
-            }
-            std::memmove(buffer_.data(), buffer_.data() + begin, end - begin);
-            end -= begin;
-        }
-    }
-
-private:
-    static constexpr size_t block = size_t{1} << 20;
-    const std::string delimiter_;
-    std::string buffer_;
-};
-
 class Sender {
 public:
     explicit Sender(const ProduceOptions& options)
         : options_(options)
         , key_delimiter_(unescape(options.key_delimiter))
-        , producer_(make_config(options), ProducerOptions{.on_batch_delivery = [this](std::span<const Delivery> reports) { note(reports); }}) {
-        for (const auto& header : options.headers) {
-            const size_t equals = header.find('=');
-            header_texts_.push_back({header.substr(0, equals), equals == std::string::npos ? std::nullopt : std::optional(header.substr(equals + 1))});
-        }
+        , header_texts_(parse_headers(options.headers))
+        , producer_(
+              make_config(options),
+              ProducerOptions{.on_batch_delivery = [this](std::span<const Delivery> reports) { note(reports); }}
+          ) {
         for (const auto& [key, value] : header_texts_)
             headers_.push_back({key, value ? Bytes(*value) : Bytes()});
     }
 
+    /// Whether there is any use in sending more.
+    bool wants_more() const {
+        return !interrupted() && failed_ == 0 && (options_.count == 0 || accepted_ < options_.count);
+    }
+
+    /// Sends one message; returns `wants_more`. Waits while the producer's queue is full.
     bool send(std::string_view text) {
         Bytes key;
         std::string_view value = text;
@@ -117,43 +74,114 @@ public:
             if (!ec)
                 break;
             if (ec != Errc::_queue_full)
-                throw KafkaException(Error(ec, fmt::format("message {} of {} bytes: {}", accepted_ + 1, text.size(), error_text(to_errc(ec)))));
+                throw KafkaException(refusal(ec, text.size()));
             producer_.poll(100ms);
-            if (interrupted())
+            progress_.update(accepted_, bytes_);
+            if (!wants_more())
                 return false;
         }
         ++accepted_;
         bytes_ += text.size();
-        if ((accepted_ & 1023) == 0) {
-            producer_.poll(0ms);
-            progress_.update(accepted_, bytes_);
-        }
-        return !interrupted() && failed_ == 0 && (options_.count == 0 || accepted_ < options_.count);
+        if ((accepted_ & 1023) == 0)
+            serve();
+        return wants_more();
     }
 
+    /// Takes in delivery reports and shows progress.
+    void serve() {
+        producer_.poll(0ms);
+        progress_.update(accepted_, bytes_);
+    }
+
+    /// Waits until all that was accepted is acknowledged or has failed, a while only once interrupted; says what did not go
+    /// well.
     void finish() {
-        while (producer_.flush(500ms) > 0 && !interrupted())
+        constexpr auto patience = 2s;
+        std::optional<std::chrono::steady_clock::time_point> limit;
+        while (producer_.flush(200ms) > 0) {
             progress_.update(accepted_ - producer_.outstanding(), bytes_);
-        if (interrupted())
-            fmt::print(stderr, "ottla: interrupted, {} messages are not acknowledged\n", producer_.outstanding());
-        if (failed_ > 0)
-            fmt::print(stderr, "ottla: {} of {} messages were not delivered; the first: {}\n", failed_, accepted_, first_error_);
+            const auto now = std::chrono::steady_clock::now();
+            if (interrupted() && now > limit.value_or(now))
+                break;
+            if (interrupted() && !limit)
+                limit = now + patience;
+        }
+        progress_.clear();
+        if (interrupted()) {
+            const size_t open = producer_.outstanding();
+            fmt::print(
+                stderr,
+                "ottla: interrupted: {} messages were sent, {} acknowledged\n",
+                accepted_,
+                open ? fmt::format("{} are not", open) : "all are"
+            );
+            producer_.close(0ms);
+        } else if (failed_ > 0) {
+            fmt::print(
+                stderr,
+                "ottla: {} of {} messages were not delivered; the first: {}\n",
+                failed_,
+                accepted_,
+                first_error_
+            );
+        }
         if (failed_ > 0 || interrupted())
             exit_code = exit_failed;
         if (options_.json)
-            fmt::print("{}\n", summary().dump());
+            say("{}\n", summary().dump());
     }
 
 private:
+    using HeaderTexts = std::vector<std::pair<std::string, std::optional<std::string>>>;
+
+    static HeaderTexts parse_headers(const std::vector<std::string>& headers) {
+        HeaderTexts texts;
+        for (const auto& header : headers) {
+            const size_t equals = header.find('=');
+            if (equals == 0)
+                throw UsageError("-H " + header + ": expected key=value, or key alone for a null value");
+            texts.emplace_back(
+                header.substr(0, equals),
+                equals == std::string::npos ? std::nullopt : std::optional(header.substr(equals + 1))
+            );
+        }
+        return texts;
+    }
+
     static Config make_config(const ProduceOptions& options) {
         Config config = options.connection.config();
-        const auto given = [&](const char* name) { return config.values().contains(name); };
         // Files are expected to arrive in order and once; whoever asks for other guarantees gets those.
-        if (!given("enable.idempotence") && !given("acks") && !given("request.required.acks") && !given("max.in.flight"))
+        const auto other_wishes = find_given(
+            config,
+            {"enable.idempotence",
+             "acks",
+             "request.required.acks",
+             "retries",
+             "message.send.max.retries",
+             "max.in.flight",
+             "max.in.flight.requests.per.connection"}
+        );
+        if (other_wishes.empty())
             config.set("enable.idempotence", "true");
-        if (!options.codec.empty())
-            config.set("compression.type", options.codec);
-        return config;
+        if (options.codec.empty())
+            return config;
+        const auto codec = find_given(config, {"compression.type", "compression.codec"});
+        if (!codec.empty())
+            throw UsageError(fmt::format("-z and -X {} both name a codec: give one of them", codec));
+        return config.set("compression.type", options.codec);
+    }
+
+    Error refusal(const error_code& ec, size_t size) const {
+        const bool too_large = ec == Errc::msg_size_too_large;
+        return {
+            ec,
+            fmt::format(
+                "{}: message {}, of {} bytes: {}",
+                options_.topic,
+                accepted_ + 1,
+                size,
+                too_large ? "larger than message.max.bytes allows" : error_text(to_errc(ec))
+            )};
     }
 
     Bytes part(std::string_view text) const { return options_.null_for_empty && text.empty() ? Bytes() : Bytes(text); }
@@ -180,14 +208,22 @@ private:
             if (!report.error()) {
                 ++delivered_;
             } else if (failed_++ == 0) {
-                first_error_ = fmt::format("{}[{}]: {}", report.topic(), report.partition(), error_text(to_errc(report.error())));
+                const Errc code = to_errc(report.error());
+                const bool placed = report.partition() >= 0;
+                first_error_ = fmt::format(
+                    "{}{}: {}: {}",
+                    report.topic(),
+                    placed ? fmt::format("[{}]", report.partition()) : "",
+                    error_name(code),
+                    error_text(code)
+                );
             }
         }
     }
 
     const ProduceOptions& options_;
     const std::string key_delimiter_;
-    std::vector<std::pair<std::string, std::optional<std::string>>> header_texts_;
+    const HeaderTexts header_texts_;
     std::vector<Header> headers_;
     uint64_t accepted_ = 0;
     uint64_t delivered_ = 0;
@@ -197,37 +233,37 @@ private:
     double latency_ms_max_ = 0;
     const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
     std::string first_error_;
-    Progress progress_{"produced"};
+    Progress progress_{"produced", isatty(STDERR_FILENO) != 0};
     Producer producer_; // last: its callback writes to the members above
 };
 
-void run(const ProduceOptions& options) {
-    catch_signals();
-    const std::string delimiter = unescape(options.delimiter);
-    if (delimiter.empty())
-        throw UsageError("-D: the delimiter must not be empty");
-    if (options.whole && options.files.empty())
-        throw UsageError("--whole sends files: name at least one");
-    Sender sender(options);
-    auto files = options.files;
-    if (files.empty())
-        files.push_back("-");
-    for (const auto& file : files) {
-        const bool from_stdin = file == "-";
-        const int fd = from_stdin ? STDIN_FILENO : ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-            throw std::runtime_error(fmt::format("cannot open {}: {}", file, std::strerror(errno)));
-        if (options.whole) {
-            std::string content;
-            char block[1 << 16];
-            for (ssize_t got; (got = ::read(fd, block, sizeof block)) > 0;)
-                content.append(block, static_cast<size_t>(got));
+void send_files(Sender& sender, const ProduceOptions& options, const std::string& delimiter) {
+    const auto idle = [&] {
+        sender.serve();
+        return sender.wants_more();
+    };
+    const std::vector<std::string> standard_input{"-"};
+    for (const auto& file : options.files.empty() ? standard_input : options.files) {
+        if (!sender.wants_more())
+            return;
+        Input input(file, idle);
+        if (!options.whole) {
+            input.split(delimiter, [&](std::string_view text) { return sender.send(text); });
+        } else if (std::string content; input.read_all(content)) {
             sender.send(content);
-        } else {
-            Splitter(delimiter).run(fd, from_stdin ? "stdin" : file, [&](std::string_view text) { return sender.send(text); });
         }
-        if (!from_stdin)
-            ::close(fd);
+    }
+}
+
+void run(const ProduceOptions& options) {
+    const std::string delimiter = unescape(options.delimiter);
+    Sender sender(options);
+    catch_signals();
+    try {
+        send_files(sender, options, delimiter);
+    } catch (const std::exception& e) { // what was read before is sent nevertheless
+        fmt::print(stderr, "ottla: {}\n", e.what());
+        exit_code = exit_failed;
     }
     sender.finish();
 }
@@ -238,16 +274,26 @@ void add_produce(CLI::App& app) {
     auto* command = app.add_subcommand("produce", "Send the lines of files, or of stdin, as messages");
     auto options = std::make_shared<ProduceOptions>();
     options->connection.add_to(*command);
-    command->add_option("-t,--topic", options->topic, "Topic")->required();
-    command->add_option("-p,--partition", options->partition, "Partition; -1: chosen by key, or at random")->capture_default_str();
-    command->add_option("-K,--key-delimiter", options->key_delimiter, "What separates key and value in a line (\\t, \\x1f, ...)");
-    command->add_option("-D,--delimiter", options->delimiter, "What separates messages")->capture_default_str();
+    command->add_option("-t,--topic", options->topic, "Topic")->required()->check(not_empty());
+    command->add_option("-p,--partition", options->partition, "Partition; -1: chosen by key, or at random")
+        ->check(CLI::Range(-1, INT32_MAX))
+        ->capture_default_str();
+    auto* key = command->add_option(
+        "-K,--key-delimiter", options->key_delimiter, "What separates key and value in a line (\\t, \\x1f, ...)"
+    );
+    auto* delimiter = command->add_option("-D,--delimiter", options->delimiter, "What separates messages")
+                          ->check(not_empty())
+                          ->capture_default_str();
     command->add_option("-z,--compression", options->codec, "gzip, snappy, lz4, zstd or none");
-    command->add_option("-H,--header", options->headers, "Header of every message, key=value (repeatable)")->allow_extra_args(false);
-    command->add_option("-c,--count", options->count, "Stop after so many messages");
+    command->add_option("-H,--header", options->headers, "Header of every message, key=value (repeatable)")
+        ->allow_extra_args(false);
+    command->add_option("-c,--count", options->count, "Stop after so many messages")->check(CLI::PositiveNumber);
     command->add_flag("-Z,--null", options->null_for_empty, "Send empty keys and values as null");
-    command->add_flag("-l,--lines", options->lines, "Send files line by line: the default, kept for kcat's users");
-    command->add_flag("--whole", options->whole, "Send each file as one message");
+    auto* lines = command->add_flag(
+        "-l,--lines", options->lines, "Send files line by line: the default, kept for kcat's users"
+    );
+    command->add_flag("--whole", options->whole, "Send each file as one message")
+        ->excludes(lines, delimiter, key);
     command->add_flag("-J,--json", options->json, "Print what was done as JSON");
     command->add_option("files", options->files, "Files to send; - or none: stdin");
     command->callback([options] { run(*options); });

@@ -37,11 +37,11 @@ void report(const TopicResults& results, const TopicsOptions& options, std::stri
         } else if (error) {
             fmt::print(stderr, "ottla: {}: {}\n", error_name(error.errc()), error.message());
         } else {
-            fmt::print("{} {}\n", done, name);
+            say("{} {}\n", done, name);
         }
     }
     if (options.json)
-        fmt::print("{}\n", out.dump());
+        say("{}\n", dump(out));
 }
 
 void create(const TopicsOptions& options) {
@@ -72,29 +72,31 @@ void describe(const TopicsOptions& options) {
     nlohmann::json out = nlohmann::json::array();
     for (const auto& name : options.names)
         for (const auto& topic : admin.list_topics(name, options.timeout()).topics) {
-            if (topic.error != Errc::no_error)
-                exit_code = exit_failed;
+            note_failure(topic, options.json);
             if (options.json)
                 out.push_back(to_json(topic));
-            else
+            else if (topic.error == Errc::no_error)
                 print_topic(topic);
         }
     if (options.json)
-        fmt::print("{}\n", out.dump());
+        say("{}\n", dump(out));
 }
 
 } // namespace
 
 void add_topics(CLI::App& app) {
     auto* topics = app.add_subcommand("topics", "Create, delete and describe topics");
-    topics->require_subcommand(1);
+    topics->callback([topics] {
+        if (topics->get_subcommands().empty())
+            throw UsageError("topics: what about them? create, delete or describe");
+    });
     const auto add = [&](const char* name, const char* what, void (*run)(const TopicsOptions&)) {
         auto* command = topics->add_subcommand(name, what);
         auto options = std::make_shared<TopicsOptions>();
         options->connection.add_to(*command);
-        command->add_option("-t,--topic,topic", options->names, "Topic (repeatable)")->required();
+        command->add_option("-t,--topic,topic", options->names, "Topic (repeatable)")->required()->check(not_empty());
         command->add_flag("-J,--json", options->json, "Print JSON");
-        command->add_option("-m,--timeout", options->timeout_s, "Seconds to wait")->capture_default_str();
+        command->add_option("-m,--timeout", options->timeout_s, "Seconds to wait")->check(CLI::Range(1, 86'400))->capture_default_str();
         command->callback([options, run] { run(*options); });
         return std::pair(command, options);
     };
