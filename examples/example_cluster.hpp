@@ -1,7 +1,9 @@
-// Where the examples find brokers: at the address given, else in a cluster that lives in this process.
+// What the examples share: where they find brokers (at the address given, else in a cluster that lives in this
+// process), and how they check themselves.
 #pragma once
 
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -35,5 +37,11 @@ private:
     std::optional<ottla::MockCluster> embedded_;
     std::string servers_;
 };
+
+/// Ends the example as failed when something is not as it says.
+inline void expect(bool ok, const std::string& what) {
+    if (!ok)
+        throw std::runtime_error("not as expected: " + what);
+}
 
 } // namespace example
