@@ -20,6 +20,11 @@ error_code code_of(Errc code) {
                                   : ErrorFlag::none);
 }
 
+[[noreturn]] void refuse(Error why) {
+    why.code = code_of(why.errc());
+    throw KafkaException(std::move(why));
+}
+
 } // namespace
 
 Producer::Producer(const Config& config, ProducerOptions options) : Producer(config, Engine(), std::move(options)) {}
@@ -47,7 +52,7 @@ Producer::~Producer() {
 
 void Producer::produce(const ProducerRecord& record, void* opaque) {
     if (const Errc code = impl_->append(record, {reinterpret_cast<uintptr_t>(opaque), TokenKind::opaque}); code != Errc::no_error)
-        throw KafkaException(impl_->explain(code, record));
+        refuse(impl_->explain(code, record));
 }
 
 void Producer::produce(const ProducerRecord& record, void* opaque, error_code& ec) noexcept {
@@ -62,7 +67,7 @@ void Producer::produce(const ProducerRecord& record, DeliveryHandler handler) {
     error_code ec;
     produce(record, std::move(handler), ec);
     if (ec)
-        throw KafkaException(impl_->explain(to_errc(ec), record));
+        refuse(impl_->explain(to_errc(ec), record));
 }
 
 void Producer::produce(const ProducerRecord& record, DeliveryHandler handler, error_code& ec) {

@@ -150,6 +150,13 @@ TEST_CASE("a record larger than message.max.bytes is refused, a full queue asks 
     producer.produce({.topic = "orders", .value = "3"}, nullptr, ec);
     CHECK(to_errc(ec) == Errc::_queue_full);
     CHECK(flag_of(ec) == ErrorFlag::retriable);
+    try {
+        producer.produce({.topic = "orders", .value = "3"});
+        FAIL("accepted");
+    } catch (const KafkaException& e) {
+        CHECK(e.error().code() == Errc::_queue_full);
+        CHECK(e.error().retriable());
+    }
 
     CHECK(producer.poll(10s) == 2);
     producer.produce({.topic = "orders", .value = "3"}, nullptr, ec);
