@@ -551,6 +551,9 @@ Error Router::late(const Queued& queued) const {
         return {Errc::_timed_out, fmt::format("{}: no broker is known: bootstrap.servers is empty", api)};
     if (last && is_transport(last.errc()) && !last.detail.empty())
         return {last.code, fmt::format("{} found no broker to answer it in time; the last failure: {}", api, last.message())};
+    for (const auto& [key, peer] : peers_)
+        if (peer.connection && peer.connection->state() != Connection::State::ready)
+            return {Errc::_timed_out, fmt::format("{} was not sent in time: {}", api, peer.connection->what_it_waits_for())};
     return {Errc::_timed_out, fmt::format("{} was not answered in time", api)};
 }
 

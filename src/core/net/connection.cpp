@@ -246,6 +246,13 @@ void Connection::shut(Error error, TimePoint now) {
     owner_.on_down(*this, error, now);
 }
 
+std::string Connection::what_it_waits_for() const {
+    return fmt::format(
+        "{} {}",
+        name_,
+        state_ == State::opening ? "has not accepted the connection" : "has accepted the connection but does not answer ApiVersions");
+}
+
 std::string Connection::describe(const InFlight& request) const {
     return fmt::format("{} v{}", msg::to_string(request.api_key), request.version);
 }

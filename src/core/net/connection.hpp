@@ -65,6 +65,8 @@ public:
 
     void open(LinkFactory& links, const std::string& host, uint16_t port, TimePoint now);
     State state() const { return state_; }
+    /// For people: what the peer has not done yet so that the connection is ready.
+    std::string what_it_waits_for() const;
     int32_t node() const { return node_; }
     bool opening_longer_than(Duration limit, TimePoint now) const {
         return (state_ == State::opening || state_ == State::negotiating) && now - opened_ > limit;

@@ -328,6 +328,24 @@ TEST_CASE("unreachable brokers end a call at its deadline with the last failure"
     CHECK(world.network->opened < 30);
 }
 
+TEST_CASE("a call that waits for a silent peer names it when its time is up", "[router]") {
+    World world;
+    CallOptions options;
+    options.timeout = 5s;
+    const auto complaint_of_next = [&] {
+        world.results.clear();
+        world.ask_offsets(AnyBroker{}, options);
+        world.run();
+        world.advance(5s);
+        return world.results.at(0).error().message();
+    };
+    CHECK_THAT(complaint_of_next(), ContainsSubstring("boot:9092/bootstrap has not accepted the connection"));
+    world.link_to("boot")->opened = true;
+    world.link_to("boot")->user->on_open(world.now);
+    CHECK_THAT(complaint_of_next(), ContainsSubstring("boot:9092/bootstrap has accepted the connection but does not answer"));
+    CHECK(world.results.at(0).error().errc() == Errc::_timed_out);
+}
+
 TEST_CASE("one dead bootstrap address does not hold up the others", "[router]") {
     World world(make_config({{"dead", 1}, {"boot", 9092}}));
     world.refuse = {"dead"};
