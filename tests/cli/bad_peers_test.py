@@ -6,7 +6,7 @@ import time
 import unittest
 
 import peers
-from programs import DONE, FAILED, ClusterTest, Result, end_of, finish, start
+from programs import DONE, FAILED, ClusterTest, Result, end_of, finish, ottla, start
 
 SOON = ["-X", "socket.connection.setup.timeout.ms=1000"]
 
@@ -54,6 +54,12 @@ class WrongAddressTest(unittest.TestCase):
     def test_a_peer_that_is_silent(self):
         with peers.peer(peers.silent) as address:
             self.assert_fails(address, "the peer accepts connections but does not answer ApiVersions", limit=2)
+
+    def test_a_peer_that_is_silent_for_longer_than_the_command_waits(self):
+        with peers.peer(peers.silent) as address:
+            result = ottla("list", "-b", address, "-m", 1)
+            self.assertEqual(FAILED, result.status)
+            self.assertIn(f"{address}/bootstrap has accepted the connection but does not answer ApiVersions", result.errors)
 
     def test_a_peer_that_hangs_up(self):
         with peers.peer(peers.deaf) as address:

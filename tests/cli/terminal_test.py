@@ -177,6 +177,29 @@ class ReaderTest(ClusterTest):
         self.assertTrue(line.startswith(b"Cluster "), line)
         self.assertEqual("", errors)
 
+    def test_streams_that_are_closed_are_not_taken_for_others(self):
+        topic = self.make_topic(1)
+        self.produce(topic, b"one\n")
+
+        def run(redirection: str, *arguments):
+            command = f'exec "$@" {redirection}'
+            result = subprocess.run(
+                ["sh", "-c", command, "sh", OTTLA, *arguments, "-b", self.mock.servers],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=PATIENCE,
+                check=False,
+            )
+            return result.returncode, result.stdout, result.stderr.decode()
+
+        consume = ["consume", "-t", topic, "-e"]
+        self.assertEqual((FAILED, b"", "ottla: cannot write to stdout: Bad file descriptor\n"), run(">&-", *consume))
+        self.assertEqual((FAILED, b"", "ottla: cannot write to stdout: Bad file descriptor\n"), run(">&-", "list"))
+        self.assertEqual((FAILED, b"", "ottla: cannot read stdin: Bad file descriptor\n"), run("<&-", "produce", "-t", topic))
+        self.assertEqual((DONE, b"one\n", ""), run("2>&-", *consume))
+        self.assertEqual((DONE, b"one\n", ""), run("<&- 2>&-", *consume))
+        self.assertEqual((FAILED, b"", ""), run(">&- 2>&-", *consume))
+
     def test_a_full_disk_is_told(self):
         topic = self.make_topic(1)
         self.produce(topic, b"one\n")
