@@ -2,13 +2,19 @@
 function(ottla_flags target)
     target_compile_features(${target} PUBLIC cxx_std_20)
     target_compile_definitions(${target} PRIVATE OTTLA_VERSION="${PROJECT_VERSION}")
-    target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
+    # Warnings are errors where the sources are known to be free of them. What other compilers find besides, or this one
+    # with sanitizers, which blur its data flow, is shown and stops nobody.
+    set(fatal_warnings "")
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION MATCHES "^12" AND NOT OTTLA_SANITIZE)
+        set(fatal_warnings -Werror)
+    endif()
+    target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow ${fatal_warnings}
         -Wno-missing-field-initializers) # designated initializers may leave out what has a default
     if(OTTLA_SANITIZE)
         target_compile_options(${target} PRIVATE -fsanitize=${OTTLA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
         target_link_options(${target} PUBLIC -fsanitize=${OTTLA_SANITIZE})
         if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-            target_compile_options(${target} PRIVATE -Wno-tsan -Wno-maybe-uninitialized)
+            target_compile_options(${target} PRIVATE -Wno-tsan -Wno-maybe-uninitialized -Wno-stringop-overflow)
         endif()
     endif()
     target_include_directories(${target} PRIVATE

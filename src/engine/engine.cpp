@@ -64,38 +64,24 @@ class OwnThreadLoop final : public LoopBase {
         asio::io_context io{1};
     };
 
-public:
     explicit OwnThreadLoop(std::shared_ptr<Context> context)
         : LoopBase(context->io.get_executor(), {}), context_(std::move(context)), work_(context_->io.get_executor()) {}
 
-    static std::shared_ptr<OwnThreadLoop> make() {
-        auto loop = std::make_shared<OwnThreadLoop>(std::make_shared<Context>());
-        loop->start();
-        return loop;
+public:
+    /// What is handed out owns the loop and its thread apart from the references that handlers hold while they run: so the
+    /// thread is joined by whoever lets the last handle go, and ends with the clients.
+    static std::shared_ptr<Loop> make() {
+        struct Owner {
+            std::shared_ptr<OwnThreadLoop> loop{new OwnThreadLoop(std::make_shared<Context>())};
+            Owner() { loop->start(); }
+            ~Owner() { loop->stop(); }
+        };
+        const auto owner = std::make_shared<Owner>();
+        return {owner, owner->loop.get()};
     }
-
     ~OwnThreadLoop() override {
-        work_.reset();
-        context_->io.stop();
-        if (thread_.get_id() == std::this_thread::get_id())
-            thread_.detach(); // the last reference went inside a handler; the thread ends after it, with the context
-        else if (thread_.joinable())
-            thread_.join();
         stop_streams();
         drop_tasks();
-    }
-
-    void start() {
-        // Signals belong to the application's threads.
-        sigset_t all;
-        sigset_t before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        thread_ = std::thread([context = context_] {
-            pthread_setname_np(pthread_self(), "ottla");
-            context->io.run();
-        });
-        pthread_sigmask(SIG_SETMASK, &before, nullptr);
     }
 
     bool embedded() const override { return false; }
@@ -113,6 +99,28 @@ protected:
     }
 
 private:
+    void start() {
+        // Signals belong to the application's threads.
+        sigset_t all;
+        sigset_t before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        thread_ = std::thread([context = context_] {
+            pthread_setname_np(pthread_self(), "ottla");
+            context->io.run();
+        });
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    }
+
+    void stop() {
+        work_.reset();
+        context_->io.stop();
+        if (runs_here())
+            thread_.detach(); // the last handle went inside a handler; the thread ends after it, with the context
+        else
+            thread_.join();
+    }
+
     std::shared_ptr<Context> context_;
     asio::executor_work_guard<asio::io_context::executor_type> work_;
     std::thread thread_;

@@ -33,6 +33,7 @@ public:
     /// Runs `f` (the delivery of an I/O event), then a turn.
     template <class F>
     void event(F&& f) {
+        const auto self = shared_from_this(); // the last client may go inside
         enter();
         f();
         turn();

@@ -1,7 +1,7 @@
 // The rules of embedding: whose threads, which executor, what a blocked loop or a vanished context means.
 #include <atomic>
 #include <filesystem>
-#include <fstream>
+#include <future>
 #include <thread>
 
 #include <boost/asio/co_spawn.hpp>
@@ -87,6 +87,23 @@ TEST_CASE("with a thread of its own, there is one, and it ends with the clients"
         CHECK(producer.flush(10s) == 0);
         CHECK(thread_count() == before + 1);
     }
+    CHECK(thread_count() == before);
+}
+
+TEST_CASE("the last client may go inside a handler on its own thread", "[engine]") {
+    MockCluster cluster;
+    const size_t before = thread_count();
+    std::promise<error_code> reported;
+    auto producer = std::make_shared<Producer>(Config{{"bootstrap.servers", cluster.bootstrap_servers()}});
+    producer->async_send({.topic = "t", .value = "x"}, [&reported, last = producer](error_code ec, DeliveryReport) mutable {
+        last.reset();
+        reported.set_value(ec);
+    });
+    producer.reset();
+    CHECK_FALSE(reported.get_future().get());
+    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    while (thread_count() != before && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::sleep_for(1ms);
     CHECK(thread_count() == before);
 }
 
