@@ -1,12 +1,17 @@
 # Sourced by check and quickstart: which packages of Debian 12 or Ubuntu 24.04 are needed, and their installation.
-# install_packages build|test [--yes]
+# install_packages build|test|full [--yes]
 
 packages_for() {
     local boost=libboost-dev
     grep -q '^VERSION_CODENAME=bookworm' /etc/os-release 2>/dev/null && boost=libboost1.81-dev
     echo g++ cmake ninja-build ccache pkg-config python3 "$boost" libssl-dev zlib1g-dev libzstd-dev liblz4-dev \
         libsnappy-dev libfmt-dev libcli11-dev nlohmann-json3-dev catch2
-    [ "$1" = test ] && echo kcat maven default-jre-headless
+    [ "$1" != build ] && echo kcat maven default-jre-headless openssl
+    [ "$1" = full ] && if [ "$boost" = libboost1.81-dev ]; then
+        echo clang-16 libclang-rt-16-dev
+    else
+        echo clang libclang-rt-dev
+    fi
     return 0
 }
 

@@ -115,12 +115,12 @@ class Check:
     def leave_out(self, name: str, why: str) -> None:
         self.report(name, Count(skipped=1), 0, why)
 
-    def build(self, preset: str, targets: list, what: str) -> bool:
+    def build(self, preset: str, targets: list, what: str, *options: str) -> bool:
         launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
         build = ["cmake", "--build", f"build/{preset}", "-j", self.jobs]
         return self.part(
             what,
-            [["cmake", "--preset", preset, *launcher], build + (["--target", *targets] if targets else [])],
+            [["cmake", "--preset", preset, *launcher, *options], build + (["--target", *targets] if targets else [])],
             count_one,
         )
 
@@ -171,11 +171,13 @@ def real_brokers(check: Check) -> None:
 
 
 def fuzzing(check: Check) -> None:
-    if not shutil.which("clang++"):
+    # Older ones do not know enough C++20.
+    compiler = next(filter(shutil.which, [*(f"clang++-{version}" for version in range(22, 15, -1)), "clang++"]), None)
+    if not compiler:
         check.leave_out("fuzzing", "clang++ is not installed")
         return
     targets = sorted(f"fuzz_{path.parent.name}" for path in (ROOT / "tests/fuzz").glob("*/*_fuzz.cpp"))
-    if not check.build("fuzz", targets, "build of the fuzzers"):
+    if not check.build("fuzz", targets, "build of the fuzzers", f"-DCMAKE_CXX_COMPILER={compiler}"):
         return
     corpus = ROOT / "build/fuzz/corpus"
     check.part("seed corpus", [[sys.executable, "-B", "tests/fuzz/make_corpus.py", "tests/golden/vectors", corpus]], count_one)

@@ -186,6 +186,16 @@ void Accumulator::finish(Batch* batch) {
     messages_.fetch_sub(count, std::memory_order_acq_rel);
 }
 
+BatchList Accumulator::take_everything() {
+    BatchList all;
+    for (Topic* topic : topics()) {
+        all.append(topic->unassigned.take_all());
+        for (const auto& buffer : topic->buffers)
+            all.append(buffer->take_all());
+    }
+    return all;
+}
+
 std::vector<Topic*> Accumulator::topics() const {
     std::shared_lock lock(topics_mutex_);
     std::vector<Topic*> all;

@@ -97,6 +97,8 @@ public:
     /// Publishes that `topic` has `count` partitions and moves waiting records into them. Growth only: a smaller count is
     /// ignored. Records for a partition that does not exist go to `rejected`, one batch each, error set.
     void set_partitions(Topic& topic, int32_t count, BatchList& rejected);
+    /// Whatever is still in the buffers, complete or not.
+    BatchList take_everything();
     /// Every topic that was ever used, in no order.
     std::vector<Topic*> topics() const;
 

@@ -90,6 +90,7 @@ ProducerImpl::~ProducerImpl() {
         loop_->scheduler().remove(*core_);
         core_->close(Error(Errc::_destroy), engine::Loop::now());
     }
+    fail_unstarted(Error(Errc::_destroy)); // a thread may have been in the middle of an append when the core closed
     while (!delivered_.empty())
         finish(delivered_.pop());
 }
@@ -118,6 +119,16 @@ void ProducerImpl::drain(TimePoint) {
         core_->wake();
 }
 
+// What no core has ever seen is reported all the same.
+void ProducerImpl::fail_unstarted(const Error& error) {
+    for (BatchList left = accumulator_.take_everything(); !left.empty();) {
+        Batch* batch = left.pop();
+        batch->error = error;
+        batch->state = Batch::State::reported;
+        deliver(batch);
+    }
+}
+
 void ProducerImpl::tear_down(const Error& error, TimePoint now) {
     if (core_) {
         core_->close(error, now);
@@ -127,6 +138,7 @@ void ProducerImpl::tear_down(const Error& error, TimePoint now) {
         core_.reset();
         cluster_.reset();
     }
+    fail_unstarted(error);
     std::deque<WaitingSend> waiting;
     {
         std::lock_guard lock(waiting_mutex_);
@@ -141,9 +153,11 @@ void ProducerImpl::tear_down(const Error& error, TimePoint now) {
 void ProducerImpl::on_context_gone() noexcept {
     ended_ = true;
     // Operations end here, while their executors exist; other reports wait for a poll call.
+    const Error error(Errc::_destroy, "the execution context of this producer is gone");
     if (core_)
-        core_->close(Error(Errc::_destroy, "the execution context of this producer is gone"), engine::Loop::now());
+        core_->close(error, engine::Loop::now());
     accumulator_.refuse(Errc::_destroy);
+    fail_unstarted(error);
     {
         std::lock_guard lock(waiting_mutex_);
         for (auto& send : waiting_sends_)

@@ -56,6 +56,7 @@ private:
     struct WaitingSend;
 
     void start(TimePoint now);
+    void fail_unstarted(const Error& error);
     void tear_down(const Error& error, TimePoint now);
 
     // --- core::produce::BatchSink, on the loop

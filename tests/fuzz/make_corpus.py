@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes a seed corpus for the message and frame fuzzers from the golden vectors.
+"""Writes a seed corpus for the fuzzers from the golden vectors.
 
-    make_corpus.py tests/golden/vectors OUT     makes OUT/message and OUT/frame
+    make_corpus.py tests/golden/vectors OUT     makes OUT/message, OUT/frame and OUT/records
 
 Message seeds start with the index of the message (request and response of each key, then headers and data by name) and
-the version; frame seeds with API key, version, read size and direction.
+the version; frame seeds with API key, version, read size and direction; record sets with the limit of decompression.
 """
 
 import gzip
@@ -19,7 +19,7 @@ LONGEST = 1500
 
 def lines(folder: Path):
     for path in sorted(folder.glob("*.jsonl.gz")):
-        if path.name.startswith(("messages-", "frames-", "hostile")):
+        if path.name.startswith(("messages-", "frames-", "records", "hostile")):
             with gzip.open(path, "rt", encoding="utf-8") as texts:
                 for text in texts:
                     yield json.loads(text)
@@ -27,10 +27,13 @@ def lines(folder: Path):
 
 def seed(line, others):
     """The fuzzer's name and the bytes; None for lines that are not for these fuzzers."""
-    target = line.get("target", "frame" if "bodyOffset" in line else "message")
-    if target not in ("message", "frame") or len(line["hex"]) > 2 * LONGEST:
+    kind = "frame" if "bodyOffset" in line else "records" if "batches" in line else "message" if "api" in line else None
+    target = line.get("target", kind)
+    if target not in ("message", "frame", "records") or len(line["hex"]) > 2 * LONGEST:
         return None
     body = bytes.fromhex(line["hex"])
+    if target == "records":
+        return "records", bytes([12]) + body
     if target == "frame":
         return "frame", bytes([line["apiKey"], line["version"], 255, line.get("kind") == "request"]) + body
     if "apiKey" in line:

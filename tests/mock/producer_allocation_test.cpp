@@ -1,30 +1,7 @@
 // The hot path allocates nothing per message: produce, acknowledgement, report.
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
+#include "allocation_count.hpp"
 #include "catch.hpp"
 #include "producer_world.hpp"
-
-namespace {
-
-std::atomic<uint64_t> allocations{0};
-
-void* counted(std::size_t size) {
-    allocations.fetch_add(1, std::memory_order_relaxed);
-    if (void* memory = std::malloc(size ? size : 1))
-        return memory;
-    throw std::bad_alloc();
-}
-
-} // namespace
-
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new[](std::size_t size) { return counted(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
 using namespace ottla;
 using namespace ottla::test;
@@ -53,9 +30,9 @@ TEST_CASE("a message costs no allocation from produce to its report, the broker'
     round(50'000); // until pools and vectors have their size
     reported = 0;
 
-    const uint64_t before = allocations;
+    const int64_t before = allocation_count();
     round(100'000);
-    const uint64_t during = allocations - before;
+    const int64_t during = allocation_count() - before;
 
     CHECK(reported == 100'000);
     INFO(during << " allocations");

@@ -1,4 +1,6 @@
 // Records arrive, once and in order, and the application hears of it.
+#include <boost/asio/io_context.hpp>
+
 #include "catch.hpp"
 #include "producer_world.hpp"
 
@@ -211,4 +213,21 @@ TEST_CASE("destroying a producer with messages left warns and does not hang") {
         producer.produce({.topic = "orders", .value = "lost"}, [](const Delivery&) { FAIL("nobody polls"); });
     }
     CHECK(warnings == 1);
+}
+
+TEST_CASE("records of a producer that ends before it began are reported") {
+    boost::asio::io_context io;
+    Producer producer({{"bootstrap.servers", "127.0.0.1:1"}}, Engine(io.get_executor()));
+    std::vector<Errc> reports;
+    const auto note = [&](const Delivery& delivery) { reports.push_back(to_errc(delivery.error())); };
+    producer.produce({.topic = "orders", .value = "one"}, note);
+    producer.produce({.topic = "others", .value = "two"}, note);
+
+    producer.close(0ms);
+    CHECK(reports.empty());
+    io.run_for(1s);
+    producer.poll(0ms);
+
+    CHECK(reports == std::vector{Errc::_destroy, Errc::_destroy});
+    CHECK(producer.outstanding() == 0);
 }

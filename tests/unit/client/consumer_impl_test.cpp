@@ -5,9 +5,9 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "allocation_count.hpp"
 #include "catch.hpp"
 #include "record/builder.hpp"
-#include "unit/allocation_count.hpp"
 
 using namespace ottla;
 using namespace ottla::client;
