@@ -149,13 +149,7 @@ bool Fetcher::on_records(Partition& partition, const PartitionAnswer& answer, Ti
         error = Error(
             Errc::_bad_msg, fmt::format("batches end at offset {}, before what was asked", summary.next)
         );
-    if (!error && answer.high_watermark >= 0 && summary.next > answer.high_watermark)
-        error = Error(
-            Errc::_bad_msg,
-            fmt::format(
-                "batches run to offset {}, past the high watermark {}", summary.next, answer.high_watermark
-            )
-        );
+    // They may run past the high watermark: the leader takes it first and the records then.
     if (error) {
         tell(partition, std::move(error));
         partition.not_before = now + config_.fetch_error_backoff;
@@ -185,14 +179,15 @@ bool Fetcher::on_records(Partition& partition, const PartitionAnswer& answer, Ti
     return true;
 }
 
-// Its own trigger, not the absence of records: told once each time reading gets to the end.
+// Its own trigger, not the absence of records: told once each time reading gets to the end. An end that lies behind
+// what was read is not one: it was taken before the records, or a new leader does not know yet how far they go.
 void Fetcher::check_end(Partition& partition, const PartitionAnswer& answer) {
     if (!config_.enable_partition_eof)
         return;
     const bool stable =
         config_.isolation == config::Isolation::read_committed && answer.last_stable_offset >= 0;
     const int64_t end = stable ? answer.last_stable_offset : answer.high_watermark;
-    if (end < 0 || partition.offset < end || partition.offset == partition.end_told)
+    if (partition.offset != end || partition.offset == partition.end_told)
         return;
     partition.end_told = partition.offset;
     sink_.deliver({partition.stream, EndOfPartition{partition.offset}});

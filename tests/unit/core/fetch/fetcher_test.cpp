@@ -350,6 +350,33 @@ TEST_CASE("the end of a partition is told once per reaching it", "[fetch]") {
     CHECK(world.sink.watermarks[1] == std::pair<int64_t, int64_t>{0, 10});
 }
 
+TEST_CASE("records may run past the high watermark that comes with them", "[fetch]") {
+    // A leader takes the mark first and the records then.
+    FetchWorld world(with([](auto& c) { c.enable_partition_eof = true; }));
+    world.add(1, 0, 0);
+    auto fetch = world.take_fetch();
+    world.answer_records(*fetch, 0, 10, 5);
+    CHECK(world.sink.take() == Lines{"1:slice 0-10"});
+    fetch = world.take_fetch();
+    REQUIRE(fetch);
+    CHECK(fetch->asked() == Lines{"0@10"});
+    world.answer(*fetch, world.empty_answer(*fetch, 10));
+    CHECK(world.sink.take() == Lines{"1:end 10"});
+}
+
+TEST_CASE("a high watermark behind what was read is not the end", "[fetch]") {
+    // A new leader learns late how far its predecessor's records were acknowledged, and there may be more of them.
+    FetchWorld world(with([](auto& c) { c.enable_partition_eof = true; }));
+    world.add(1, 0, 50);
+    auto fetch = world.take_fetch();
+    world.answer(*fetch, world.empty_answer(*fetch, 40));
+    CHECK(world.sink.take().empty());
+    fetch = world.take_fetch();
+    REQUIRE(fetch);
+    world.answer_records(*fetch, 50, 10, 60);
+    CHECK(world.sink.take() == Lines{"1:slice 50-60", "1:end 60"});
+}
+
 TEST_CASE("reading committed, the end is the last stable offset", "[fetch]") {
     FetchWorld world(with([](auto& c) { c.enable_partition_eof = true; }));
     world.add(1, 0, 0);
@@ -381,7 +408,6 @@ TEST_CASE("headers that cannot be are that partition's error, after a pause it i
     store_be<int32_t>(wrong_delta.data() + 23, -3);
     for (const auto& records : {
              batch(10, 5),                         // ends before what was asked for
-             batch(5'000'000, 5),                  // past the high watermark
              bytes({batch(50, 10), batch(40, 5)}), // runs back
              wrong_magic,
              wrong_length,
