@@ -47,8 +47,9 @@ Config ConnectionOptions::config() const {
 
 std::string_view find_given(const Config& config, std::initializer_list<std::string_view> names) {
     for (const auto name : names)
-        if (config.values().contains(std::string(name)))
-            return name;
+        for (const auto& [given, value] : config.values())
+            if (given == name)
+                return name;
     return {};
 }
 

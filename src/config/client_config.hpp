@@ -1,4 +1,5 @@
-// The typed form of the configuration: what the cores see. Defaults are librdkafka's; names in comments where they differ.
+// The typed form of the configuration: what the cores see. Defaults are those of the property table (a test compares
+// them); names in comments where they differ.
 #pragma once
 
 #include <chrono>
@@ -8,6 +9,7 @@
 
 #include <ottla/config.hpp>
 #include <ottla/error.hpp>
+#include <ottla/log.hpp>
 #include <ottla/types.hpp>
 
 namespace ottla::config {
@@ -30,7 +32,6 @@ struct ClientConfig {
     std::string client_id = "rdkafka";
     std::vector<HostPort> bootstrap_servers;
     int32_t message_max_bytes = 1'000'000;
-    int32_t message_copy_max_bytes = 65'535;
     int32_t receive_message_max_bytes = 100'000'000;
     int32_t max_in_flight = 1'000'000;
     milliseconds metadata_refresh_interval{300'000}; // topic.metadata.refresh.interval.ms; negative: off
@@ -49,18 +50,19 @@ struct ClientConfig {
     milliseconds retry_backoff{100};
     milliseconds retry_backoff_max{1'000};
     bool api_version_request = true;
-    milliseconds api_version_request_timeout{10'000};
     milliseconds api_version_fallback{0};
     std::string broker_version_fallback = "0.10.0";
     std::string client_software_name = "ottla";
+    std::string client_software_version; // empty: the library's
     bool allow_auto_create_topics = true; // consumers: false
     int log_level = 6;
-    std::string debug;
+    LogContexts debug; // set: log_level is 7
+    bool log_queue = false;            // log.queue
+    bool log_connection_close = true; // log.connection.close
 
     // --- producer
     int16_t acks = -1;
     bool enable_idempotence = false;
-    std::string transactional_id;
     double linger_ms = 5;
     int32_t batch_size = 1'000'000;
     int32_t batch_num_messages = 10'000;
@@ -76,7 +78,6 @@ struct ClientConfig {
     bool report_only_error = false;
 
     // --- consumer
-    std::string group_id;
     OffsetReset auto_offset_reset = OffsetReset::latest;
     int32_t fetch_min_bytes = 1;
     milliseconds fetch_wait_max{500};
@@ -89,9 +90,12 @@ struct ClientConfig {
     Isolation isolation = Isolation::read_committed;
     std::string client_rack;
     bool enable_partition_eof = false;
+
+    bool operator==(const ClientConfig&) const = default;
 };
 
-enum class Role : uint8_t { producer, consumer, admin };
+/// What kind of client a configuration is for.
+using Role = ClientKind;
 
 /// Parses and cross-checks. Error: _invalid_arg, the text naming the property, the value and what is allowed.
 /// `warnings` gets one line for each property that is accepted without effect here.

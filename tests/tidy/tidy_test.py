@@ -28,7 +28,7 @@ PUBLIC_ONLY = {"cli"}
 # Asio and clocks.
 MAY_NAME_ASIO = ("src/engine/", "src/mock/server/", "src/client/", "include/ottla/")
 MAY_READ_CLOCKS = ("src/engine/", "src/accumulator/", "src/mock/server/", "src/client/", "src/cli/")
-VOCABULARY = ("error.hpp", "types.hpp", "record.hpp", "config.hpp", "buffer.hpp")
+VOCABULARY = ("error.hpp", "log.hpp", "types.hpp", "record.hpp", "config.hpp", "buffer.hpp")
 LONGEST_FILE = 800
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
