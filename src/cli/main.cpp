@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
     add_produce(app);
     add_consume(app);
     add_mock(app);
+    add_config(app);
     try {
         app.parse(argc, argv);
         if (app.get_subcommands().empty()) {
