@@ -123,10 +123,14 @@ class ErrorsTest(unittest.TestCase):
     def test_codes_are_sorted_and_quoted(self):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "errors.csv"
-            path.write_text('code,c_name,kafka_name,retriable,refresh_metadata,meaning\n3,,B_NAME,yes,yes,"say ""b"""\n-5,_A,,no,,a\n')
+            path.write_text(
+                'code,c_name,kafka_name,retriable,refresh_metadata,fatal_context,abortable_context,meaning\n'
+                '3,,B_NAME,yes,yes,,abortable: Produce,"say ""b"""\n-5,_A,,no,,fatal: always,,a\n'
+            )
             codes = errors.load_errors(path)
         self.assertEqual(errors.errc_table(codes).splitlines()[1:], [
-            '{-5, "_A", false, false, "a"},', '{3, "B_NAME", true, true, "say \\"b\\""},'])
+            '{static_cast<Errc>(-5), "_A", "a", false, false, "always", ""},',
+            '{static_cast<Errc>(3), "B_NAME", "say \\"b\\"", true, true, "", "Produce"},'])
         self.assertIn("    b_name = 3,\n", errors.errc_header(codes))
 
 

@@ -16,6 +16,8 @@ class ErrorCode:
     name: str
     retriable: bool
     refresh_metadata: bool
+    fatal_when: str
+    abort_when: str
     meaning: str
 
 
@@ -23,6 +25,11 @@ def yes(text: str) -> bool:
     if text not in ("yes", "no", ""):
         raise SpecError("errors.csv: %r is neither yes nor no" % text)
     return text == "yes"
+
+
+def after(text: str, word: str) -> str:
+    """The text behind `word: `, if it begins so."""
+    return text[len(word) + 2 :] if text.startswith(word + ": ") else text
 
 
 def load_errors(path: Path) -> List[ErrorCode]:
@@ -33,6 +40,8 @@ def load_errors(path: Path) -> List[ErrorCode]:
                 name=row["c_name"] or row["kafka_name"],
                 retriable=yes(row["retriable"]),
                 refresh_metadata=yes(row["refresh_metadata"]),
+                fatal_when=after(row["fatal_context"], "fatal"),
+                abort_when=after(row["abortable_context"], "abortable"),
                 meaning=row["meaning"],
             )
             for row in csv.DictReader(lines)
@@ -59,7 +68,15 @@ def quoted(text: str) -> str:
 def errc_table(errors: List[ErrorCode]) -> str:
     words = {True: "true", False: "false"}
     return NOTE + "".join(
-        "{%d, %s, %s, %s, %s},\n"
-        % (e.code, quoted(e.name), words[e.retriable], words[e.refresh_metadata], quoted(e.meaning))
+        "{static_cast<Errc>(%d), %s, %s, %s, %s, %s, %s},\n"
+        % (
+            e.code,
+            quoted(e.name),
+            quoted(e.meaning),
+            words[e.retriable],
+            words[e.refresh_metadata],
+            quoted(e.fatal_when),
+            quoted(e.abort_when),
+        )
         for e in errors
     )

@@ -1,6 +1,10 @@
 // Errors: one enum with Kafka's and librdkafka's numbers, one category, flags that travel inside the code.
 #pragma once
 
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -47,6 +51,21 @@ bool is_retriable(Errc code) noexcept;
 /// Whether the cause is stale metadata, to be refreshed before trying again.
 bool needs_metadata_refresh(Errc code) noexcept;
 
+/// A row of the table of errors. An error that is fatal, or that spoils a transaction, is so only in what the client does
+/// at the time: the flags of an error_code say so, these words say when.
+struct ErrorInfo {
+    Errc code = Errc::no_error;
+    std::string_view name;
+    std::string_view text;
+    bool retriable = false;
+    bool refresh_metadata = false;
+    std::string_view fatal_when{}; ///< empty: never
+    std::string_view abort_when{}; ///< when only aborting the transaction helps; empty: never
+};
+
+/// Every code there is, by number.
+std::span<const ErrorInfo> error_table() noexcept;
+
 /// A code with the text that names the thing: which broker, topic, field.
 struct Error {
     error_code code;
@@ -67,7 +86,8 @@ class KafkaError {
 public:
     KafkaError() = default;
     KafkaError(Error error) : error_(std::move(error)) {}
-    KafkaError(Errc code, std::string reason = {}) : error_(code, std::move(reason)) {}
+    KafkaError(Errc code, std::string reason = {}, ErrorFlag flag = ErrorFlag::none)
+        : error_(make_error_code(code, flag), std::move(reason)) {}
 
     Errc code() const { return error_.errc(); }
     std::string name() const { return error_name(code()); }
@@ -80,7 +100,11 @@ public:
     /// `KafkaError{[FATAL,]code=NAME,val=N,str="text"}`
     std::string to_string() const;
 
+    // By code alone, also with a plain number.
     friend bool operator==(const KafkaError& a, const KafkaError& b) { return a.code() == b.code(); }
+    friend bool operator==(const KafkaError& a, int b) { return static_cast<int>(a.code()) == b; }
+    friend std::strong_ordering operator<=>(const KafkaError& a, const KafkaError& b) { return a <=> static_cast<int>(b.code()); }
+    friend std::strong_ordering operator<=>(const KafkaError& a, int b) { return static_cast<int>(a.code()) <=> b; }
 
 private:
     Error error_;
@@ -102,3 +126,8 @@ using Result = boost::system::result<T, Error>;
 [[noreturn]] BOOST_NORETURN void throw_exception_from_error(const Error& error, const boost::source_location&);
 
 } // namespace ottla
+
+template <>
+struct std::hash<ottla::KafkaError> {
+    size_t operator()(const ottla::KafkaError& error) const noexcept { return static_cast<size_t>(error.code()); }
+};

@@ -8,26 +8,18 @@
 namespace ottla {
 namespace {
 
-struct ErrorRow {
-    int code;
-    const char* name;
-    bool retriable;
-    bool refresh_metadata;
-    const char* text;
-};
-
 // Sorted by code.
-constexpr ErrorRow rows[] = {
+constexpr ErrorInfo rows[] = {
 #include <ottla/errc_table.inc>
 };
 
 constexpr int code_mask = 0xffff;
 constexpr int flag_mask = 0x70000;
 
-const ErrorRow* find(int code) noexcept {
+const ErrorInfo* find(int code) noexcept {
     const auto* row = std::lower_bound(
-        std::begin(rows), std::end(rows), code, [](const ErrorRow& r, int c) { return r.code < c; });
-    return row != std::end(rows) && row->code == code ? row : nullptr;
+        std::begin(rows), std::end(rows), code, [](const ErrorInfo& r, int c) { return static_cast<int>(r.code) < c; });
+    return row != std::end(rows) && static_cast<int>(row->code) == code ? row : nullptr;
 }
 
 int plain(int value) noexcept { return static_cast<int16_t>(value & code_mask); }
@@ -66,13 +58,15 @@ ErrorFlag flag_of(const error_code& ec) noexcept {
 
 std::string error_name(Errc code) {
     const auto* row = find(static_cast<int>(code));
-    return row ? row->name : fmt::format("ERR_{}", static_cast<int>(code));
+    return row ? std::string(row->name) : fmt::format("ERR_{}", static_cast<int>(code));
 }
 
 std::string error_text(Errc code) {
     const auto* row = find(static_cast<int>(code));
-    return row ? row->text : fmt::format("error code {}, unknown to this client", static_cast<int>(code));
+    return row ? std::string(row->text) : fmt::format("error code {}, unknown to this client", static_cast<int>(code));
 }
+
+std::span<const ErrorInfo> error_table() noexcept { return rows; }
 
 bool is_retriable(Errc code) noexcept {
     const auto* row = find(static_cast<int>(code));
