@@ -12,6 +12,7 @@
 #include <ottla/detail/initiate.hpp>
 #include <ottla/engine.hpp>
 #include <ottla/error.hpp>
+#include <ottla/log.hpp>
 #include <ottla/types.hpp>
 
 namespace ottla {
@@ -62,10 +63,15 @@ struct NewTopic {
 /// Result per topic: no error means done.
 using TopicResults = std::map<std::string, Error>;
 
+struct AdminOptions {
+    /// Log lines; default: to stderr. See log.hpp. There is no poll call: log.queue does not count.
+    LogSink on_log{};
+};
+
 class AdminClient {
 public:
-    explicit AdminClient(const Config& config);
-    AdminClient(const Config& config, Engine engine);
+    explicit AdminClient(const Config& config, AdminOptions options = {});
+    AdminClient(const Config& config, Engine engine, AdminOptions options = {});
     AdminClient(AdminClient&&) noexcept;
     AdminClient& operator=(AdminClient&&) noexcept;
     ~AdminClient();

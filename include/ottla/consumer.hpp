@@ -13,6 +13,7 @@
 #include <ottla/detail/initiate.hpp>
 #include <ottla/engine.hpp>
 #include <ottla/error.hpp>
+#include <ottla/log.hpp>
 #include <ottla/record.hpp>
 #include <ottla/types.hpp>
 
@@ -89,8 +90,8 @@ private:
 struct ConsumerOptions {
     /// Informational errors: the client recovers by itself. Called from poll calls.
     std::function<void(const KafkaError&)> on_error{};
-    /// Log lines (syslog level, facility, text) from any thread; default: warnings and worse to stderr.
-    std::function<void(int level, std::string_view facility, std::string_view text)> on_log{};
+    /// Log lines; default: to stderr. See log.hpp.
+    LogSink on_log{};
 };
 
 struct Watermarks {

@@ -11,6 +11,7 @@
 #include <ottla/detail/initiate.hpp>
 #include <ottla/engine.hpp>
 #include <ottla/error.hpp>
+#include <ottla/log.hpp>
 #include <ottla/record.hpp>
 #include <ottla/types.hpp>
 
@@ -82,8 +83,8 @@ struct ProducerOptions {
     std::function<void(std::span<const Delivery>)> on_batch_delivery{};
     /// Informational errors: the client recovers by itself. Called from poll() and flush().
     std::function<void(const KafkaError&)> on_error{};
-    /// Log lines (syslog level, facility, text) from any thread; default: warnings and worse to stderr.
-    std::function<void(int level, std::string_view facility, std::string_view text)> on_log{};
+    /// Log lines; default: to stderr. See log.hpp.
+    LogSink on_log{};
 };
 
 /// Thread-safe. Making one never waits for the network. A wrong property throws KafkaException(_INVALID_ARG).

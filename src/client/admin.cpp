@@ -40,13 +40,15 @@ Done<T> completing(const std::shared_ptr<AdminImpl>& impl, Handler<T> handler) {
 
 } // namespace
 
-AdminClient::AdminClient(const Config& config) : AdminClient(config, Engine()) {}
+AdminClient::AdminClient(const Config& config, AdminOptions options) : AdminClient(config, Engine(), std::move(options)) {}
 
-AdminClient::AdminClient(const Config& config, Engine engine) {
-    auto parsed = config::parse(config, config::Role::admin);
+AdminClient::AdminClient(const Config& config, Engine engine, AdminOptions options) {
+    std::vector<std::string> warnings;
+    auto parsed = config::parse(config, config::Role::admin, &warnings);
     if (!parsed)
         throw KafkaException(parsed.error());
-    impl_ = std::make_shared<AdminImpl>(engine.loop(), std::move(*parsed));
+    impl_ = std::make_shared<AdminImpl>(engine.loop(), std::move(*parsed), std::move(options.on_log));
+    impl_->events().on_created(config, ClientKind::admin, warnings);
     impl_->start();
 }
 

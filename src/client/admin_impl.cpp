@@ -82,10 +82,10 @@ ClusterDescription describe(const msg::MetadataResponse& response, int32_t answe
 
 } // namespace
 
-AdminImpl::AdminImpl(std::shared_ptr<engine::Loop> loop, config::ClientConfig config)
+AdminImpl::AdminImpl(std::shared_ptr<engine::Loop> loop, config::ClientConfig config, LogSink log)
     : loop_(std::move(loop))
     , config_(std::move(config))
-    , events_(config_.client_id + "#admin", config_.log_level, {}, {}) {}
+    , events_(config_, ClientKind::admin, std::move(log), {}) {}
 
 void AdminImpl::start() {
     loop_->post([self = shared_from_this()](TimePoint) {
@@ -99,6 +99,7 @@ void AdminImpl::start() {
 }
 
 void AdminImpl::end() {
+    events_.log().debug(LogContext::generic, "TERMINATE", "{} ends", events_.name());
     engine::finish_on(loop_, [self = shared_from_this()](TimePoint now) {
         if (self->cluster_)
             self->cluster_->close(now);
@@ -123,6 +124,7 @@ void AdminImpl::on_loop(Done<T> done, F&& f) {
 }
 
 void AdminImpl::list(std::optional<std::string> topic, Duration timeout, Done<ClusterDescription> done) {
+    events_.log().debug(LogContext::admin, "METADATA", "{} is asked for", topic.value_or("everything"));
     on_loop(std::move(done), [this, topic = std::move(topic), timeout](Done<ClusterDescription> finish) mutable {
         msg::MetadataRequest request;
         request.topics.reset(); // all of them
@@ -146,6 +148,8 @@ void AdminImpl::list(std::optional<std::string> topic, Duration timeout, Done<Cl
 }
 
 void AdminImpl::create(std::vector<NewTopic> topics, Duration timeout, Done<TopicResults> done) {
+    for (const auto& topic : topics)
+        events_.log().debug(LogContext::admin, "CREATE", "topic {} with {} partitions", topic.name, topic.partitions);
     on_loop(std::move(done), [this, topics = std::move(topics), timeout](Done<TopicResults> finish) mutable {
         msg::CreateTopicsRequest request;
         request.timeout_ms = milliseconds_of(timeout);
@@ -174,6 +178,8 @@ void AdminImpl::create(std::vector<NewTopic> topics, Duration timeout, Done<Topi
 }
 
 void AdminImpl::remove(std::vector<std::string> topics, Duration timeout, Done<TopicResults> done) {
+    for (const auto& topic : topics)
+        events_.log().debug(LogContext::admin, "DELETE", "topic {}", topic);
     on_loop(std::move(done), [this, topics = std::move(topics), timeout](Done<TopicResults> finish) mutable {
         msg::DeleteTopicsRequest request;
         request.timeout_ms = milliseconds_of(timeout);

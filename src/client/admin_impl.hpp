@@ -19,12 +19,13 @@ using Done = MoveOnlyFunction<void(Error, T)>;
 
 class AdminImpl : public std::enable_shared_from_this<AdminImpl> {
 public:
-    AdminImpl(std::shared_ptr<engine::Loop> loop, config::ClientConfig config);
+    AdminImpl(std::shared_ptr<engine::Loop> loop, config::ClientConfig config, LogSink log);
 
     void start();
     /// Ends everything on the loop; pending operations end with _destroy.
     void end();
     const std::shared_ptr<engine::Loop>& loop() const { return loop_; }
+    ClientEvents& events() { return events_; }
 
     // Any thread. `timeout` covers all tries and is told to the broker.
     void list(std::optional<std::string> topic, Duration timeout, Done<ClusterDescription> done);

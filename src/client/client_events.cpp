@@ -1,13 +1,32 @@
 #include "client/client_events.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <fmt/format.h>
 
 namespace ottla::client {
+namespace {
 
-ClientEvents::ClientEvents(std::string name, int log_level, LogSink sink, ErrorHandler on_error)
-    : name_(std::move(name)), log_level_(log_level), sink_(std::move(sink)), on_error_(std::move(on_error)) {}
+std::string_view word_of(ClientKind kind) {
+    return kind == ClientKind::producer ? "producer" : kind == ClientKind::consumer ? "consumer" : "admin";
+}
+
+// Numbered over the process, so that lines of two clients can be told apart.
+std::string make_name(const std::string& client_id, ClientKind kind) {
+    static std::atomic<int> made{0};
+    return fmt::format("{}#{}-{}", client_id, word_of(kind), ++made);
+}
+
+} // namespace
+
+ClientEvents::ClientEvents(const config::ClientConfig& config, ClientKind kind, LogSink sink, ErrorHandler on_error)
+    : name_(make_name(config.client_id, kind))
+    , log_level_(config.log_level)
+    , sink_(std::move(sink))
+    , on_error_(std::move(on_error))
+    , queue_lines_(config.log_queue && sink_ && kind != ClientKind::admin) // which has no poll call
+    , log_(*this, config.debug) {}
 
 void ClientEvents::on_error(const Error& error) {
     on_log(error.errc() == Errc::_all_brokers_down ? 3 : 4, "ERROR", error_name(error.errc()) + ": " + error.message());
@@ -23,38 +42,75 @@ void ClientEvents::on_error(const Error& error) {
         if (waiting_.size() == max_waiting)
             waiting_.pop_front();
         waiting_.push_back(error);
+        pending_.store(true, std::memory_order_release);
     }
-    if (waker_)
-        waker_();
+    ring();
 }
 
 void ClientEvents::on_log(int level, std::string_view facility, std::string_view text) {
     if (level > log_level_)
         return;
-    if (sink_)
-        sink_(level, facility, text);
-    else if (level <= 4)
-        fmt::print(stderr, "%{}|{}|{}| {}\n", level, facility, name_, text);
+    if (!queue_lines_) {
+        write(level, facility, text);
+        return;
+    }
+    {
+        std::lock_guard lock(mutex_);
+        if (lines_.size() == max_lines)
+            lines_.pop_front();
+        lines_.push_back({level, std::string(facility), std::string(text)});
+        pending_.store(true, std::memory_order_release);
+    }
+    ring();
+}
+
+void ClientEvents::write(int level, std::string_view facility, std::string_view text) const {
+    if (sink_) {
+        sink_(level, facility, name_, text);
+        return;
+    }
+    using namespace std::chrono;
+    const auto ms = duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+    fmt::print(stderr, "%{}|{}.{:03}|{}|{}| {}\n", level, ms / 1000, ms % 1000, facility, name_, text);
+}
+
+void ClientEvents::ring() {
+    if (waker_)
+        waker_();
 }
 
 void ClientEvents::on_throttle(int32_t node, std::chrono::milliseconds time) {
-    on_log(7, "THROTTLE", fmt::format("broker {} throttles this client by {} ms", node, time.count()));
+    log_.debug(LogContext::broker, "THROTTLE", "broker {} throttles this client by {} ms", node, time.count());
+}
+
+void ClientEvents::on_created(const Config& config, ClientKind kind, const std::vector<std::string>& warnings) {
+    for (const auto& warning : warnings)
+        on_log(4, "CONFWARN", warning);
+    log_.debug(LogContext::generic, "INIT", "ottla {}: {} made", OTTLA_VERSION, name_);
+    if (!log_.wants(LogContext::conf))
+        return;
+    log_.debug(LogContext::conf, "CONF", "what differs from the defaults:");
+    for (const PropertyValue& value : config.describe(kind))
+        if (value.source != ValueSource::preset)
+            log_.debug(LogContext::conf, "CONF", "  {} = {}", value.name, value.value);
 }
 
 size_t ClientEvents::serve() {
-    std::deque<Error> batch;
+    if (!pending())
+        return 0;
+    std::deque<Error> errors;
+    std::deque<Line> lines;
     {
         std::lock_guard lock(mutex_);
-        batch.swap(waiting_);
+        errors.swap(waiting_);
+        lines.swap(lines_);
+        pending_.store(false, std::memory_order_release);
     }
-    for (auto& error : batch)
+    for (const Line& line : lines)
+        write(line.level, line.facility, line.text);
+    for (auto& error : errors)
         on_error_(KafkaError(std::move(error)));
-    return batch.size();
-}
-
-bool ClientEvents::pending() const {
-    std::lock_guard lock(mutex_);
-    return !waiting_.empty();
+    return errors.size();
 }
 
 } // namespace ottla::client

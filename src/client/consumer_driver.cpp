@@ -20,7 +20,7 @@ ConsumerDriver::ConsumerDriver(
 )
     : loop_(std::move(loop))
     , config_(std::move(config))
-    , events_(config_.client_id, config_.log_level, std::move(log), std::move(on_error))
+    , events_(config_, ClientKind::consumer, std::move(log), std::move(on_error))
     , queue_([this] {
         rung_.store(true, std::memory_order_release);
         loop_->notify();
@@ -35,7 +35,9 @@ void ConsumerDriver::start() {
     cluster_.emplace(
         loop_->scheduler(), loop_->make_links(link_options(config_)), config_, events_, random_seed()
     );
-    fetcher_.emplace(cluster_->caller(), cluster_->metadata(), queue_, config_, lane_owner, random_seed());
+    fetcher_.emplace(
+        cluster_->caller(), cluster_->metadata(), queue_, config_, lane_owner, random_seed(), events_.log()
+    );
     loop_->scheduler().add(*fetcher_);
     loop_->add_source(*this);
 }

@@ -31,9 +31,7 @@ public:
     /// Runs the error callbacks that wait, on the calling thread. Cheap when there are none.
     void serve_callbacks();
 
-    void log(int level, std::string_view facility, std::string_view text) {
-        events_.on_log(level, facility, text);
-    }
+    ClientEvents& events() { return events_; }
 
     // --- on the loop
     void start();

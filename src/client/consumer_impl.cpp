@@ -30,8 +30,7 @@ ConsumerImpl::make(const Config& config, const Engine& engine, ConsumerOptions o
     auto driver = std::make_shared<ConsumerDriver>(
         engine.loop(), std::move(*parsed), std::move(options.on_log), std::move(options.on_error)
     );
-    for (const auto& warning : warnings)
-        driver->log(4, "CONFWARN", warning);
+    driver->events().on_created(config, ClientKind::consumer, warnings);
     engine.loop()->watch(driver);
     if (!engine.loop()->post([driver](TimePoint) { driver->start(); }))
         fail(Errc::_destroy, "the engine's execution context is gone");
@@ -63,6 +62,11 @@ void ConsumerImpl::assign(const std::vector<TopicPartitionOffset>& partitions) {
     }
     std::lock_guard lock(use_);
     check_open();
+    const core::Log& log = driver_->events().log();
+    for (const auto& p : partitions)
+        log.debug(LogContext::consumer, "ASSIGN", "{}[{}]: from offset {}", p.topic, p.partition, p.offset);
+    if (partitions.empty())
+        log.debug(LogContext::consumer, "ASSIGN", "nothing is assigned");
     std::vector<core::StreamId> old;
     for (const auto& [stream, assigned] : streams_)
         old.push_back(stream);
@@ -100,6 +104,9 @@ std::vector<TopicPartition> ConsumerImpl::assignment() const {
 
 void ConsumerImpl::seek(const TopicPartitionOffset& to) {
     std::lock_guard lock(use_);
+    driver_->events().log().debug(
+        LogContext::consumer, "SEEK", "{}[{}]: to offset {}", to.topic, to.partition, to.offset
+    );
     begin_stream(find({to.topic, to.partition}), to.offset, Duration::zero());
     sort_in();
 }
@@ -271,6 +278,7 @@ void ConsumerImpl::close() {
         streams_.clear();
         assigned_.clear();
     }
+    driver_->events().log().debug(LogContext::generic, "TERMINATE", "{} ends", driver_->events().name());
     if (auto waiter = driver_->queue().take_waiter())
         waiter(make_error_code(Errc::_destroy));
     driver_->queue().interrupt();

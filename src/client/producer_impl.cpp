@@ -64,8 +64,7 @@ std::shared_ptr<ProducerImpl> ProducerImpl::make(const Config& config, const Eng
     if (!parsed)
         throw KafkaException(parsed.error());
     auto impl = std::make_shared<ProducerImpl>(engine.loop(), std::move(*parsed), std::move(options));
-    for (const auto& warning : warnings)
-        impl->log(4, "CONFWARN", warning);
+    impl->events_.on_created(config, ClientKind::producer, warnings);
     impl->loop_->watch(impl);
     impl->loop_->post([impl](TimePoint now) { impl->start(now); });
     return impl;
@@ -75,7 +74,7 @@ ProducerImpl::ProducerImpl(std::shared_ptr<engine::Loop> loop, config::ClientCon
     : loop_(std::move(loop))
     , config_(std::move(config))
     , options_(std::move(options))
-    , events_(config_.client_id + "#producer", config_.log_level, options_.on_log, options_.on_error)
+    , events_(config_, ClientKind::producer, options_.on_log, options_.on_error)
     , accumulator_(limits_of(config_), [this] {
         if (!rung_.exchange(true, std::memory_order_acq_rel))
             loop_->notify();
@@ -171,6 +170,7 @@ void ProducerImpl::on_context_gone() noexcept {
 void ProducerImpl::end(const Error& error) {
     if (ended_.exchange(true))
         return;
+    events_.log().debug(LogContext::generic, "TERMINATE", "{} ends: {}", events_.name(), error.message());
     accumulator_.refuse(Errc::_state);
     engine::finish_on(loop_, [self = shared_from_this(), error](TimePoint now) { self->tear_down(error, now); });
 }
@@ -441,7 +441,7 @@ size_t ProducerImpl::serve_batch(Batch* batch) {
 
 size_t ProducerImpl::serve() {
     std::lock_guard one_at_a_time(serve_mutex_); // recursive: a callback may poll
-    size_t count = options_.on_error ? events_.serve() : 0;
+    size_t count = events_.serve();
     for (;;) {
         Batch* batch = nullptr;
         {

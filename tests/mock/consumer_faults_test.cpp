@@ -21,7 +21,7 @@ TEST_CASE("reading goes on after a broker's stop and start", "[mock][consumer]")
     Consumer consumer(
         world.config(),
         {.on_error = [&](const KafkaError&) { ++errors; },
-         .on_log = [](int, std::string_view, std::string_view) {}}
+         .on_log = [](int, std::string_view, std::string_view, std::string_view) {}}
     );
     consumer.assign({{.topic = "t", .partition = 0, .offset = 0}});
     CHECK(values_of(consumer, 3) == numbered("a", 3));
@@ -60,7 +60,7 @@ TEST_CASE("lost answers and errors of single requests are survived", "[mock][con
         fault();
         Consumer consumer(
             world.config({{"fetch.message.max.bytes", "2000"}, {"fetch.error.backoff.ms", "50"}}),
-            {.on_log = [](int, std::string_view, std::string_view) {}}
+            {.on_log = [](int, std::string_view, std::string_view, std::string_view) {}}
         );
         consumer.assign({{.topic = "t", .partition = 0, .offset = offset_beginning}});
         CHECK(values_of(consumer, 1000) == expected);
@@ -97,7 +97,7 @@ TEST_CASE("connections cut under load lose and repeat nothing", "[mock][consumer
         assignment.push_back({.topic = "t", .partition = p, .offset = 0});
     Consumer consumer(
         world.config({{"fetch.message.max.bytes", "3000"}}),
-        {.on_log = [](int, std::string_view, std::string_view) {}}
+        {.on_log = [](int, std::string_view, std::string_view, std::string_view) {}}
     );
     consumer.assign(assignment);
     std::atomic<bool> done{false};
@@ -129,7 +129,7 @@ TEST_CASE("close ends waiting calls from any thread, with brokers up or down", "
     for (const bool up : {true, false}) {
         if (!up)
             world.cluster.stop(1);
-        Consumer consumer(world.config(), {.on_log = [](int, std::string_view, std::string_view) {}});
+        Consumer consumer(world.config(), {.on_log = [](int, std::string_view, std::string_view, std::string_view) {}});
         consumer.assign({{.topic = "t", .partition = 0, .offset = 0}});
         std::atomic<bool> ended{false};
         std::thread poller([&] {
@@ -152,7 +152,7 @@ TEST_CASE("queries end at their time limit and at close", "[mock][consumer]") {
     ConsumerWorld world;
     world.cluster.create_topic("t", 1);
     world.cluster.stop(1);
-    Consumer consumer(world.config(), {.on_log = [](int, std::string_view, std::string_view) {}});
+    Consumer consumer(world.config(), {.on_log = [](int, std::string_view, std::string_view, std::string_view) {}});
     const auto before = Clock::now();
     CHECK_THROWS_AS(consumer.query_watermarks({"t", 0}, 300ms), KafkaException);
     CHECK(Clock::now() - before < 2s);

@@ -206,7 +206,7 @@ TEST_CASE("destroying a producer with messages left warns and does not hang") {
     world.cluster.stop(1);
     int warnings = 0;
     {
-        Producer producer(world.config(), {.on_log = [&](int level, std::string_view, std::string_view text) {
+        Producer producer(world.config(), {.on_log = [&](int level, std::string_view, std::string_view, std::string_view text) {
             if (level == 4 && text.find("messages not reported") != std::string_view::npos)
                 ++warnings;
         }});

@@ -2,27 +2,15 @@
 #pragma once
 
 #include <memory>
-#include <string_view>
 
 #include "config/client_config.hpp"
 #include "core/call.hpp"
 #include "core/cluster/metadata.hpp"
 #include "core/core.hpp"
+#include "core/events.hpp"
 #include "core/net/link.hpp"
 
 namespace ottla::core {
-
-/// What the cluster tells its client besides replies. Called on the owning thread.
-class ClusterEvents {
-public:
-    virtual ~ClusterEvents() = default;
-    /// Informational: the client recovers by itself (_transport, _resolve, _all_brokers_down, _timed_out, ...).
-    virtual void on_error(const Error& error) = 0;
-    /// `level` as in syslog; `facility` a short upper-case word as librdkafka's ("FAIL", "CONNECT").
-    virtual void on_log(int level, std::string_view facility, std::string_view text) = 0;
-    /// A broker delayed a request so long (KIP-219).
-    virtual void on_throttle(int32_t node, std::chrono::milliseconds time) = 0;
-};
 
 class Router;
 

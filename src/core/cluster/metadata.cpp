@@ -37,8 +37,8 @@ constexpr Duration hindrance_told_after = std::chrono::seconds(2);
 
 } // namespace
 
-Metadata::Metadata(Caller& caller, MetadataConfig config, uint64_t seed)
-    : caller_(caller), config_(config), rng_(seed) {}
+Metadata::Metadata(Caller& caller, MetadataConfig config, uint64_t seed, Log log)
+    : caller_(caller), config_(config), rng_(seed), log_(log) {}
 
 const TopicInfo* Metadata::find(const std::string& topic) const {
     const auto it = topics_.find(topic);
@@ -77,11 +77,6 @@ void Metadata::drop(const std::string& topic) {
     }
 }
 
-void Metadata::refresh(std::string) {
-    refresh_asked_ = true;
-    wake();
-}
-
 void Metadata::hint_leader(const std::string& topic, int32_t partition, int32_t leader, int32_t leader_epoch) {
     const auto it = topics_.find(topic);
     if (it == topics_.end() || leader < 0 || partition < 0 ||
@@ -90,6 +85,7 @@ void Metadata::hint_leader(const std::string& topic, int32_t partition, int32_t 
     PartitionInfo& info = it->second.partitions[static_cast<size_t>(partition)];
     if (leader_epoch <= info.leader_epoch)
         return;
+    log_.debug(LogContext::topic, "LEADER", "{}[{}]: leader {} instead of {}, says a broker (epoch {})", topic, partition, leader, info.leader, leader_epoch);
     info.leader = leader;
     info.leader_epoch = leader_epoch;
     ++version_;
@@ -169,6 +165,7 @@ void Metadata::ask() {
                     refresh_asked_ = true;
             } else {
                 refresh_asked_ = true;
+                log_.debug(LogContext::metadata, "METADATA", "no answer: {}", result.error().message());
             }
             // Whatever asks for the next refresh, it backs off from this answer; but a topic that was not asked for yet
             // need not wait for the others.
@@ -176,6 +173,22 @@ void Metadata::ask() {
             not_before_ = unasked ? when : when + backoff(config_.retry, refresh_asked_ ? tries_++ : 0, rng_);
             wake();
         });
+}
+
+void Metadata::log_changes(const TopicInfo* known, const TopicInfo& fresh) const {
+    if (!log_.wants(LogContext::topic))
+        return;
+    if (fresh.error != Errc::no_error && (!known || known->error != fresh.error))
+        log_.debug(LogContext::topic, "TOPIC", "{}: {}", fresh.name, error_name(fresh.error));
+    const size_t before = known ? known->partitions.size() : 0;
+    if (fresh.partitions.size() != before)
+        log_.debug(LogContext::topic, "PARTCNT", "{}: {} partitions instead of {}", fresh.name, fresh.partitions.size(), before);
+    for (size_t i = 0; i < fresh.partitions.size(); ++i) {
+        const int32_t old = i < before ? known->partitions[i].leader : -1;
+        const PartitionInfo& now = fresh.partitions[i];
+        if (now.leader != old)
+            log_.debug(LogContext::topic, "LEADER", "{}[{}]: leader {} instead of {} (epoch {})", fresh.name, i, now.leader, old, now.leader_epoch);
+    }
 }
 
 void Metadata::adopt(const msg::MetadataResponse& response, TimePoint now) {
@@ -224,11 +237,19 @@ void Metadata::adopt(const msg::MetadataResponse& response, TimePoint now) {
                 continue;
             names_.erase(known->second.id);
         }
+        log_changes(known == topics_.end() ? nullptr : &known->second, fresh);
         if (!fresh.id.is_zero())
             names_[fresh.id] = fresh.name;
         topics_.insert_or_assign(fresh.name, std::move(fresh));
     }
     judge_hindrances(now);
+    log_.debug(
+        LogContext::metadata,
+        "METADATA",
+        "{} brokers, controller {}, {} topics asked for",
+        brokers_.size(),
+        controller_,
+        response.topics.size());
     ++version_;
     std::erase_if(listeners_, [](const Listener& l) { return l.scope.expired(); });
     for (size_t i = 0; i < listeners_.size(); ++i) // by index: a listener may add another

@@ -16,6 +16,7 @@
 #include "base/move_only_function.hpp"
 #include "core/call.hpp"
 #include "core/core.hpp"
+#include "core/events.hpp"
 
 namespace ottla::core {
 
@@ -54,7 +55,7 @@ struct MetadataConfig {
 
 class Metadata final : public Core {
 public:
-    Metadata(Caller& caller, MetadataConfig config, uint64_t seed);
+    Metadata(Caller& caller, MetadataConfig config, uint64_t seed, Log log = {});
 
     // --- what is known
     const std::map<int32_t, BrokerInfo>& brokers() const { return brokers_; }
@@ -74,7 +75,13 @@ public:
     void want(const std::string& topic);
     void drop(const std::string& topic);
     /// Asks again soon (backing off between asks): something known proved stale. `why` goes to the log.
-    void refresh(std::string why);
+    template <class... Args>
+    void refresh(fmt::format_string<Args...> why, Args&&... args) {
+        if (std::exchange(refresh_asked_, true))
+            return;
+        log_.debug(LogContext::metadata, "REFRESH", why, std::forward<Args>(args)...);
+        wake();
+    }
     /// A response named a newer leader (KIP-951).
     void hint_leader(const std::string& topic, int32_t partition, int32_t leader, int32_t leader_epoch);
     void hint_broker(BrokerInfo broker);
@@ -101,6 +108,7 @@ private:
     };
 
     void ask();
+    void log_changes(const TopicInfo* known, const TopicInfo& fresh) const;
     void adopt(const msg::metadata_response::MetadataResponse& response, TimePoint now);
     bool all_answered() const;
     void judge_hindrances(TimePoint now);
@@ -108,6 +116,7 @@ private:
     Caller& caller_;
     MetadataConfig config_;
     Rng rng_;
+    const Log log_;
     CallScope scope_;
 
     std::map<int32_t, BrokerInfo> brokers_;

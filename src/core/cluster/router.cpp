@@ -29,7 +29,7 @@ bool is_transport(Errc code) {
 } // namespace
 
 Router::Router(LinkFactory& links, const config::ClientConfig& config, ClusterEvents& events, uint64_t seed)
-    : links_(links), config_(config), events_(events), rng_(seed) {}
+    : links_(links), config_(config), events_(events), log_(events, config.debug), rng_(seed) {}
 
 Router::~Router() = default;
 
@@ -137,7 +137,7 @@ Router::Target Router::find_target(Queued& queued, TimePoint now) {
     const auto known_node = [this](int32_t node) -> Target {
         if (metadata_->brokers().contains(node))
             return {.node = node};
-        metadata_->refresh(fmt::format("broker {} is not known", node));
+        metadata_->refresh("broker {} is not known", node);
         return {};
     };
     return std::visit(
@@ -227,7 +227,7 @@ Router::Target Router::find_leader(Queued& queued, const Leader& route, TimePoin
     } else if (fresh) {
         return give_up(Errc::_unknown_partition);
     }
-    metadata_->refresh(fmt::format("{}[{}] has no known leader", route.topic, route.partition));
+    metadata_->refresh("{}[{}] has no known leader", route.topic, route.partition);
     return {};
 }
 
@@ -330,7 +330,7 @@ void Router::open(const PeerKey& key, Peer& peer, TimePoint now) {
     ConnectionConfig config{
         .client_id = config_.client_id,
         .software_name = config_.client_software_name,
-        .software_version = OTTLA_VERSION,
+        .software_version = config_.client_software_version.empty() ? OTTLA_VERSION : config_.client_software_version,
         .setup_timeout = config_.socket_setup_timeout,
         .max_idle = config_.connections_max_idle,
         .max_response = static_cast<size_t>(config_.receive_message_max_bytes),
@@ -343,7 +343,7 @@ void Router::open(const PeerKey& key, Peer& peer, TimePoint now) {
         if (auto versions = ApiVersions::of_release(config_.broker_version_fallback))
             config.assumed_versions = *versions;
     std::string name = key.node < 0 ? fmt::format("{}/bootstrap", peer.address) : fmt::format("{}/{}", peer.address, key.node);
-    events_.on_log(7, "CONNECT", fmt::format("{}: connecting", name));
+    log_.debug(LogContext::broker, "CONNECT", "{}: connecting", name);
     peer.connection = std::make_unique<Connection>(std::move(config), key.node, std::move(name), *this);
     peer.connection->open(links_, address->host, address->port, now);
 }
@@ -391,6 +391,16 @@ void Router::send(Connection& connection, Queued queued, TimePoint now) {
         fail(std::move(queued), std::move(frame).error(), false, now);
         return;
     }
+    queued.sent = now;
+    log_.debug(
+        LogContext::protocol,
+        "SEND",
+        "{}: {} v{}, {} bytes, correlation id {}",
+        connection.name(),
+        msg::to_string(call.api_key),
+        version,
+        frame->size(),
+        connection.next_correlation_id());
     const Duration limit =
         call.options.request_timeout > Duration::zero() ? call.options.request_timeout : Duration(config_.socket_timeout);
     connection.send(
@@ -406,7 +416,7 @@ void Router::send(Connection& connection, Queued queued, TimePoint now) {
 }
 
 void Router::on_ready(Connection& connection, TimePoint now) {
-    events_.on_log(7, "CONNECTED", fmt::format("broker {} is ready", connection.node()));
+    log_ready(connection, now);
     for (auto& [key, peer] : peers_)
         if (peer.connection.get() == &connection)
             peer.failures = 0;
@@ -414,6 +424,41 @@ void Router::on_ready(Connection& connection, TimePoint now) {
     for (auto& queued : unplaced_)
         queued.not_before = std::min(queued.not_before, now);
     wake();
+}
+
+void Router::log_ready(const Connection& connection, TimePoint now) const {
+    const auto time = std::chrono::duration<double, std::milli>(now - connection.opened()).count();
+    const auto range = [&](msg::ApiKey api) {
+        const VersionRange versions = connection.versions().of(api);
+        return versions.present() ? fmt::format("{} {}-{}", msg::to_string(api), versions.min, versions.max)
+                                  : fmt::format("no {}", msg::to_string(api));
+    };
+    if (log_.wants(LogContext::broker))
+        log_.debug(
+            LogContext::broker,
+            "CONNECTED",
+            "{}: ready after {:.1f} ms; it speaks {}, {}, {}",
+            connection.name(),
+            time,
+            range(msg::ApiKey::produce),
+            range(msg::ApiKey::fetch),
+            range(msg::ApiKey::metadata));
+    if (!log_.wants(LogContext::feature))
+        return;
+    std::string all;
+    for (int16_t api = 0; api < ApiVersions::room; ++api)
+        if (connection.versions().of(static_cast<msg::ApiKey>(api)).present())
+            all += (all.empty() ? "" : ", ") + range(static_cast<msg::ApiKey>(api));
+    log_.debug(LogContext::feature, "APIVERSION", "{}: {}", connection.name(), all);
+}
+
+// Nobody misses an idle connection; one that was in use not long ago is told of unless log.connection.close is off.
+bool Router::ended_quietly(const Connection& connection, TimePoint now) const {
+    if (!connection.ended_idle())
+        return false;
+    const auto idle = config_.connections_max_idle.count() > 0 ? std::min(config_.connections_max_idle, config_.socket_timeout)
+                                                               : config_.socket_timeout;
+    return !config_.log_connection_close || now - connection.last_used() >= idle;
 }
 
 void Router::on_down(Connection& connection, const Error& error, TimePoint now) {
@@ -441,10 +486,11 @@ void Router::on_down(Connection& connection, const Error& error, TimePoint now) 
         }
     }
     last_failure_ = error;
-    if (first)
+    const bool quiet = ended_quietly(connection, now);
+    if (first && !quiet)
         events_.on_error(error);
     else
-        events_.on_log(7, "FAIL", error.message());
+        log_.debug(LogContext::broker, "FAIL", "{}", error.message());
     if (key.node >= 0 && !closed_)
         metadata_->refresh("a connection was lost");
     // Another broker may do for those that any will do for.
@@ -453,7 +499,8 @@ void Router::on_down(Connection& connection, const Error& error, TimePoint now) 
             queued.not_before = std::min(queued.not_before, now);
 
     give_back(peer, error, now);
-    judge_all_down(error);
+    if (!quiet)
+        judge_all_down(error);
 }
 
 // Calls that wait for a connection which is not to be had: perhaps another broker is the one to ask by now.
@@ -505,6 +552,22 @@ void Router::on_result(Queued queued, PendingCall::RawResult result, TimePoint n
         return;
     }
     const bool may_retry = queued.call.options.retry && !closed_ && now < queued.deadline;
+    if (log_.wants(LogContext::protocol)) [[unlikely]] {
+        const auto time = std::chrono::duration<double, std::milli>(now - queued.sent).count();
+        const auto api = msg::to_string(queued.call.api_key);
+        if (result)
+            log_.debug(
+                LogContext::protocol,
+                "RECV",
+                "broker {}: {} v{}, {} bytes after {:.2f} ms",
+                result->node,
+                api,
+                result->version,
+                result->frame.size(),
+                time);
+        else
+            log_.debug(LogContext::protocol, "RECV", "no answer to {} after {:.2f} ms: {}", api, time, result.error().message());
+    }
     if (!result) {
         if (may_retry && is_transport(result.error().errc()))
             retry_later(std::move(queued), result.error(), now);
@@ -618,7 +681,8 @@ Cluster::Cluster(
               .propagation_max = config.topic_propagation_max,
               .allow_auto_create = config.allow_auto_create_topics,
               .request_timeout = config.socket_timeout},
-          seed + 1)) {
+          seed + 1,
+          Log(events, config.debug))) {
     router_->set_metadata(*metadata_);
     metadata_->on_hindrance([&events](const std::string& text) { events.on_log(4, "TOPIC", text); });
     scheduler_.add(*metadata_);

@@ -41,6 +41,7 @@ private:
     struct Queued {
         PendingCall call;
         TimePoint deadline{}; ///< over all tries
+        TimePoint sent{};     ///< the last try
         TimePoint not_before{};
         int tries = 0;
         Error last_error{};     ///< of the last try, for the message at the deadline
@@ -88,12 +89,15 @@ private:
     void end_interest(Queued& queued);
     TimePoint expire(TimePoint now);
     Error late(const Queued& queued) const;
+    void log_ready(const Connection& connection, TimePoint now) const;
+    bool ended_quietly(const Connection& connection, TimePoint now) const;
     void judge_all_down(const Error& error);
     Connection* ready_connection(const PeerKey& key) const;
 
     LinkFactory& links_;
     const config::ClientConfig& config_;
     ClusterEvents& events_;
+    const Log log_;
     Rng rng_;
     Metadata* metadata_ = nullptr;
     CallScope scope_;

@@ -60,7 +60,7 @@ void Fetcher::on_fetch(const Asked& asked, CallResult<FetchAnswer> result, TimeP
                         tell(*partition, failure);
                     }
                 }
-        metadata_.refresh(fmt::format("fetch from broker {}: {}", asked.node, failure.message()));
+        metadata_.refresh("fetch from broker {}: {}", asked.node, failure.message());
         return;
     }
     leader.failures = 0;
@@ -167,6 +167,18 @@ bool Fetcher::on_records(Partition& partition, const PartitionAnswer& answer, Ti
             return a.first_offset < b.first_offset;
         });
     }
+    log_.debug(
+        LogContext::fetch,
+        "FETCH",
+        "{}[{}]: {} messages in {} bytes, offsets {} to {}, high watermark {}",
+        partition.where.topic,
+        partition.where.partition,
+        slice.messages,
+        slice.records.size(),
+        slice.from,
+        slice.next - 1,
+        answer.high_watermark
+    );
     partition.offset = summary.next;
     partition.from_tail = false;
     partition.served = ++answers_;
@@ -194,6 +206,16 @@ void Fetcher::check_end(Partition& partition, const PartitionAnswer& answer) {
 }
 
 void Fetcher::on_partition_error(Partition& partition, Errc error, int32_t node, TimePoint now) {
+    log_.debug(
+        LogContext::fetch,
+        "FETCHERR",
+        "{}[{}] at offset {}, broker {}: {}",
+        partition.where.topic,
+        partition.where.partition,
+        partition.offset,
+        node,
+        error_name(error)
+    );
     const bool from_replica = partition.replica >= 0 && partition.replica == node;
     if (from_replica)
         partition.replica = -1; // whatever it is, the leader knows better
@@ -214,7 +236,7 @@ void Fetcher::on_partition_error(Partition& partition, Errc error, int32_t node,
             back_off(partition, now);
         }
         metadata_.refresh(
-            fmt::format("{}[{}]: {}", partition.where.topic, partition.where.partition, error_name(error))
+            "{}[{}]: {}", partition.where.topic, partition.where.partition, error_name(error)
         );
     } else if (is_retriable(error) && error != Errc::invalid_msg) {
         back_off(partition, now);

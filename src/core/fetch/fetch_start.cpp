@@ -103,6 +103,14 @@ void Fetcher::on_offset(Partition& partition, Errc error, int64_t offset, TimePo
             offset = std::max<int64_t>(0, offset - (offset_tail(0) - partition.offset));
         partition.offset = offset;
         partition.state = State::reading;
+        log_.debug(
+            LogContext::fetch,
+            "OFFSET",
+            "{}[{}]: reading begins at offset {}",
+            partition.where.topic,
+            partition.where.partition,
+            offset
+        );
         return;
     }
     if (error == Errc::no_error)
@@ -115,9 +123,9 @@ void Fetcher::on_offset(Partition& partition, Errc error, int64_t offset, TimePo
     if (needs_metadata_refresh(error) || error == Errc::_transport || error == Errc::_timed_out) {
         if (needs_metadata_refresh(error))
             partition.leader = -1; // until metadata say again
-        metadata_.refresh(fmt::format(
+        metadata_.refresh(
             "offset of {}[{}]: {}", partition.where.topic, partition.where.partition, error_name(error)
-        ));
+        );
     } else if (!is_retriable(error) && partition.error_told != error) {
         partition.error_told = error;
         partition.not_before = now + config_.fetch_error_backoff;

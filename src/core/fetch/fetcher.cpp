@@ -12,7 +12,8 @@ Fetcher::Fetcher(
     FetchSink& sink,
     const config::ClientConfig& config,
     uint32_t client,
-    uint64_t seed
+    uint64_t seed,
+    Log log
 )
     : caller_(caller)
     , metadata_(metadata)
@@ -20,6 +21,7 @@ Fetcher::Fetcher(
     , config_(config)
     , client_(client)
     , rng_(seed)
+    , log_(log)
     , lookup_isolation_(config.isolation) {
     metadata_.on_change(scope_, [this](TimePoint) { wake(); });
 }

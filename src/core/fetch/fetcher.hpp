@@ -18,6 +18,7 @@
 #include "core/call.hpp"
 #include "core/cluster/metadata.hpp"
 #include "core/core.hpp"
+#include "core/events.hpp"
 #include "core/fetch/fetch_sink.hpp"
 
 namespace ottla::core {
@@ -40,7 +41,8 @@ public:
         FetchSink& sink,
         const config::ClientConfig& config,
         uint32_t client,
-        uint64_t seed
+        uint64_t seed,
+        Log log = {}
     );
     ~Fetcher() override;
 
@@ -144,6 +146,7 @@ private:
     const config::ClientConfig& config_;
     const uint32_t client_;
     Rng rng_;
+    const Log log_;
     CallScope scope_;
 
     std::map<StreamId, Partition> partitions_;

@@ -19,6 +19,8 @@ struct VersionRange {
 
 class ApiVersions {
 public:
+    static constexpr int16_t room = 128; ///< keys are below it
+
     VersionRange of(msg::ApiKey api) const {
         const auto key = static_cast<size_t>(static_cast<int16_t>(api));
         return key < ranges_.size() ? ranges_[key] : VersionRange{};
@@ -33,7 +35,6 @@ public:
     static Result<ApiVersions> of_release(std::string_view version);
 
 private:
-    static constexpr size_t room = 128;
     std::array<VersionRange, room> ranges_{};
 };
 

@@ -225,6 +225,7 @@ void Connection::shut(Error error, TimePoint now) {
     if (state_ == State::down)
         return;
     const State was = state_;
+    ended_idle_ = was == State::ready && in_flight_.empty();
     transition(State::down);
     link_.reset();
     error.detail = fmt::format(

@@ -68,6 +68,9 @@ public:
     /// For people: what the peer has not done yet so that the connection is ready.
     std::string what_it_waits_for() const;
     int32_t node() const { return node_; }
+    /// For messages: "host:port/node".
+    const std::string& name() const { return name_; }
+    TimePoint opened() const { return opened_; }
     bool opening_longer_than(Duration limit, TimePoint now) const {
         return (state_ == State::opening || state_ == State::negotiating) && now - opened_ > limit;
     }
@@ -77,6 +80,10 @@ public:
     size_t in_flight() const { return in_flight_.size(); }
     /// True once it broke during ApiVersions without a byte of an answer: perhaps a broker before 0.10.
     bool died_unanswered() const { return died_unanswered_; }
+
+    /// Of a connection that is down: it was ready, and nothing was waiting on it.
+    bool ended_idle() const { return ended_idle_; }
+    TimePoint last_used() const { return last_used_; }
 
     /// Correlation id for the next request.
     int32_t next_correlation_id() { return correlation_id_; }
@@ -135,6 +142,7 @@ private:
     TimePoint last_used_{};
     TimePoint last_read_{};
     bool died_unanswered_ = false;
+    bool ended_idle_ = false;
 };
 
 } // namespace ottla::core

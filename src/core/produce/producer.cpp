@@ -41,6 +41,7 @@ ProducerCore::ProducerCore(
     , config_(config)
     , sink_(sink)
     , events_(events)
+    , log_(events, config.debug)
     , client_(client)
     , rng_(seed)
     , sealer_(config.compression, config.compression_level)
@@ -122,7 +123,7 @@ TimePoint ProducerCore::serve(Partition& partition, TimePoint now) {
     const PartitionInfo* where = cluster_.metadata.find(topic.name, partition.buffer->partition());
     if (!info || !where || where->leader < 0) {
         // Woken by the metadata's next answer.
-        cluster_.metadata.refresh(fmt::format("{}[{}] has no leader", topic.name, partition.buffer->partition()));
+        cluster_.metadata.refresh("{}[{}] has no leader", topic.name, partition.buffer->partition());
         return next;
     }
     if (!may_send(partition))
@@ -222,6 +223,8 @@ bool ProducerCore::prepare(Partition& partition, Batch& batch, int8_t magic, Tim
         finish(partition, batch, std::move(error), now);
         return false;
     }
+    log_.debug(
+        LogContext::msg, "SEAL", "{}[{}]: a batch of {} messages, {} bytes, sequence {}", batch.topic->name, batch.partition, batch.count, batch.bytes, sequence);
     if (idempotent && !numbered)
         partition.next_sequence = advance_sequence(partition.next_sequence, batch.count);
     return true;
@@ -369,7 +372,7 @@ void ProducerCore::on_outcome(Partition& partition, Batch& batch, Errc code, std
         finish(partition, batch, {}, now);
         return;
     case Verdict::refresh_retry:
-        cluster_.metadata.refresh(named().message());
+        cluster_.metadata.refresh("{}", named().message());
         [[fallthrough]];
     case Verdict::retry:
         batch.error = named();
@@ -396,6 +399,16 @@ void ProducerCore::on_outcome(Partition& partition, Batch& batch, Errc code, std
 void ProducerCore::back_off(Partition& partition, Batch& batch, TimePoint now) {
     partition.retrying = true;
     partition.not_before = now + backoff({config_.retry_backoff, config_.retry_backoff_max}, std::max(0, batch.tries - 1), rng_);
+    if (log_.wants(LogContext::msg))
+        log_.debug(
+            LogContext::msg,
+            "RETRY",
+            "{}[{}]: a batch of {} messages goes again in {} ms: {}",
+            batch.topic->name,
+            batch.partition,
+            batch.count,
+            std::chrono::duration_cast<std::chrono::milliseconds>(partition.not_before - now).count(),
+            batch.error.message());
     activate(partition);
 }
 
@@ -407,6 +420,15 @@ void ProducerCore::finish(Partition& partition, Batch& batch, Error error, TimeP
         std::any_of(partition.unresolved.begin(), partition.unresolved.end(), [](const Batch* b) { return b->tries > 0; });
     batch.possibly_persisted = batch.ambiguous || config_.acks == 0;
     batch.error = std::move(error);
+    if (log_.wants(LogContext::msg))
+        log_.debug(
+            LogContext::msg,
+            "DELIVERY",
+            "{}[{}]: {} messages {}",
+            batch.topic->name,
+            batch.partition,
+            batch.count,
+            batch.error ? "failed: " + batch.error.message() : fmt::format("acknowledged, first offset {}", batch.base_offset));
     batch.latency = now - batch.opened;
     batch.state = Batch::State::reported;
     sink_.deliver(&batch);
@@ -516,6 +538,7 @@ void ProducerCore::on_producer_id(CallResult<msg::InitProducerIdResponse> result
             "InitProducerId: " + error_text(static_cast<Errc>(result->response.error_code)));
     if (!error) {
         identity_ = {result->response.producer_id, result->response.producer_epoch};
+        log_.debug(LogContext::eos, "PID", "producer id {}, epoch {}", identity_.producer_id, identity_.epoch);
         id_state_ = IdState::known;
         id_tries_ = 0;
         return;
@@ -532,8 +555,10 @@ void ProducerCore::on_producer_id(CallResult<msg::InitProducerIdResponse> result
 // A batch with a number has failed for good: the broker would refuse all that follow. So a new identity, whose numbers
 // begin at 0, once nothing is in flight under the old one.
 void ProducerCore::lose_sequence(Partition& partition) {
-    if (id_state_ == IdState::known)
+    if (id_state_ == IdState::known) {
+        log_.debug(LogContext::eos, "PIDRENEW", "producer id {} is given up: a numbered batch failed for good", identity_.producer_id);
         id_state_ = IdState::renewing;
+    }
     partition.gap = true;
     wake();
 }

@@ -134,6 +134,7 @@ private:
     const config::ClientConfig& config_;
     BatchSink& sink_;
     ClusterEvents& events_;
+    const Log log_;
     const uint32_t client_;
     Rng rng_;
     CallScope scope_;

@@ -29,7 +29,7 @@ struct World {
         : driver(std::make_shared<ConsumerDriver>(
               Engine(io.get_executor()).loop(),
               std::move(config),
-              [](int, std::string_view, std::string_view) {},
+              [](int, std::string_view, std::string_view, std::string_view) {},
               [this](const KafkaError& e) { errors.push_back(e.code()); }
           ))
         , consumer(std::make_shared<ConsumerImpl>(driver)) {}
