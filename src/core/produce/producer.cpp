@@ -192,6 +192,10 @@ ProducerCore::Batch* ProducerCore::next_to_send(Partition& partition, TimePoint 
         return nullptr;
     if (partition.retrying && partition.in_flight > 0)
         return nullptr;
+    // A broker lets a producer it has not met begin with any number: were the first batch refused, the second would be taken
+    // in its place.
+    if (id_state_ != IdState::unneeded && !partition.introduced && partition.in_flight > 0)
+        return nullptr;
     for (Batch* batch : partition.unresolved)
         if (batch->state == Batch::State::waiting)
             return batch;
@@ -369,6 +373,7 @@ void ProducerCore::on_outcome(Partition& partition, Batch& batch, Errc code, std
     };
     switch (verdict) {
     case Verdict::delivered:
+        partition.introduced = partition.introduced || batch.producer_id == identity_.producer_id;
         finish(partition, batch, {}, now);
         return;
     case Verdict::refresh_retry:
@@ -587,6 +592,7 @@ void ProducerCore::renew_identity_when_drained(TimePoint now) {
     for (const auto& partition : partitions_) {
         partition->next_sequence = 0;
         partition->gap = false;
+        partition->introduced = false;
         for (Batch* batch : std::deque<Batch*>(partition->unresolved)) {
             if (batch->ambiguous)
                 finish(*partition, *batch, batch->error, now);

@@ -76,6 +76,7 @@ private:
         TimePoint not_before{}; ///< of the next try
         bool retrying = false;  ///< its first batch goes alone until it is resolved
         bool active = false;    ///< in active_
+        bool introduced = false; ///< its leader has stored something under this identity
         bool gap = false;       ///< a number is missing: what follows it waits for a new identity
     };
     struct Sent {

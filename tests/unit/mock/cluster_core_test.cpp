@@ -176,6 +176,30 @@ TEST_CASE("a delayed answer comes late, the request is done at once") {
     CHECK(world.answers[connection].size() == 1);
 }
 
+TEST_CASE("a broker that ends may lose what it has not acknowledged, and the next leader's sequences follow what is left") {
+    ClusterWorld world(2);
+    world.create("t", 1, 2);
+    Partition& partition = world.partition("t", 0);
+    const int32_t leader = partition.leader;
+    const ConnectionId connection = world.core.connect(leader);
+    world.put(connection, produce_request("t", 0, batch_of({"a", "b"}, {7, 0, 0})), 12);
+    world.core.faults().set_delay(0, every_broker, 50ms);
+    world.put(connection, produce_request("t", 0, batch_of({"c"}, {7, 0, 2})), 12);
+    REQUIRE(partition.log.end_offset() == 3);
+
+    const bool lost = GENERATE(true, false);
+    world.core.stop(leader, world.now, lost ? ClusterCore::Tail::lost : ClusterCore::Tail::kept);
+
+    CHECK(partition.leader == 3 - leader);
+    CHECK(partition.log.end_offset() == (lost ? 2 : 3));
+    CHECK(world.core.lost_batches() == (lost ? 1 : 0));
+    world.core.faults().set_delay(0, every_broker, 0ms);
+    const auto again = world.ask(produce_request("t", 0, batch_of({"c"}, {7, 0, 2})), 12, 3 - leader);
+    CHECK(again.responses.at(0).partition_responses.at(0).error_code == 0);
+    CHECK(again.responses.at(0).partition_responses.at(0).base_offset == 2);
+    CHECK(partition.log.end_offset() == 3);
+}
+
 TEST_CASE("a throttled client is told, and its next request waits") {
     ClusterWorld world;
     world.core.faults().set_throttle(every_broker, 200ms);

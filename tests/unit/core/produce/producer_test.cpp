@@ -141,6 +141,28 @@ TEST_CASE("sequences count records; a lost answer is asked for again with the sa
     CHECK(world.take_reports() == Lines{"t0 x1 at -1001", "t0 x1 at 7"});
 }
 
+TEST_CASE("the first batch of a partition goes alone until the broker knows the producer") {
+    ProduceWorld world(settings(true), {.limits = {.bytes = 1'000'000, .records = 1}});
+    world.produce("a");
+    world.produce("b");
+    world.answer_metadata();
+    world.answer_producer_id(42);
+    auto first = world.request();
+    CHECK(first.text() == "t0: a seq 0");
+    CHECK(world.idle()); // a broker that refused a would take b as the first
+
+    world.answer(first, Errc::not_enough_replicas);
+    world.advance(200ms);
+    auto again = world.request();
+    CHECK(again.text() == "t0: a seq 0");
+    CHECK(world.idle());
+    world.answer(again);
+    world.produce("c");
+
+    CHECK(world.request().text() == "t0: b seq 1");
+    CHECK(world.request().text() == "t0: c seq 2");
+}
+
 TEST_CASE("a batch refused for the gap of the one before it is sent again after that one") {
     Ready world(settings(true));
     world.produce("a");
