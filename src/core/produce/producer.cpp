@@ -390,7 +390,6 @@ void ProducerCore::on_outcome(Partition& partition, Batch& batch, Errc code, std
         }
         [[fallthrough]];
     case Verdict::fail:
-        batch.ambiguous = batch.ambiguous && verdict != Verdict::fail;
         finish(partition, batch, named(), now);
         if (idempotent)
             lose_sequence(partition);

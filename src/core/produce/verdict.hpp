@@ -9,7 +9,7 @@ enum class Verdict : uint8_t {
     delivered,     ///< stored, now or before
     retry,         ///< not stored, or stored and safe to send again
     refresh_retry, ///< the same, and the leader must be looked up anew
-    fail,          ///< surely not stored: report it
+    fail,          ///< not stored by this try: report it
     fatal,         ///< the producer is finished
 };
 

@@ -334,6 +334,20 @@ TEST_CASE("retries end at their limit, with what is known of the message") {
     CHECK(world.idle());
 }
 
+TEST_CASE("a batch refused on a later try may be stored by an earlier one whose answer was lost") {
+    const bool idempotent = GENERATE(false, true);
+    Ready world(settings(idempotent));
+    world.produce("a");
+    auto first = world.request();
+    world.lose(first, true);
+    world.advance(200ms);
+    auto second = world.request();
+
+    world.answer(second, Errc::topic_authorization_failed);
+
+    CHECK(world.take_reports() == Lines{"t0 x1 TOPIC_AUTHORIZATION_FAILED possibly"});
+}
+
 TEST_CASE("with acks=0 the report comes at the socket, without an offset") {
     auto config = settings();
     config.acks = 0;
