@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "accumulator/partitioner.hpp"
+#include "base/probe.hpp"
 #include "base/rng.hpp"
 #include "record/record_parser.hpp"
 
@@ -40,6 +41,8 @@ CacheEntry& cache_entry(std::string_view name) {
 }
 
 } // namespace
+
+void Accumulator::seed_thread(uint64_t seed) { cache = {.entries = {}, .rng = Rng(seed)}; }
 
 int64_t (*Accumulator::coarse_now_ms)() = read_coarse_clock;
 
@@ -228,6 +231,10 @@ void Accumulator::set_partitions(Topic& topic, int32_t count, BatchList& rejecte
             std::vector<Header> headers;
             while (at != end) {
                 at = record::RecordParser::parse(at, end, context, view);
+                if (probe::planted("lose_record_on_reencode", 3)) {
+                    ++index;
+                    continue;
+                }
                 headers.assign(view.headers().begin(), view.headers().end());
                 const AppendRecord record{
                     .key = view.key(),

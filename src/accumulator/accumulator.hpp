@@ -104,6 +104,8 @@ public:
 
     /// Milliseconds since 1970 by the coarse clock: what records are stamped with. Replaced by simulations.
     static int64_t (*coarse_now_ms)();
+    /// Begins the calling thread's choices of partitions anew, from `seed`. For simulations.
+    static void seed_thread(uint64_t seed);
 
 private:
     Topic& find_topic(std::string_view name);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "base/probe.hpp"
+
 namespace ottla::core {
 namespace {
 
@@ -506,6 +508,8 @@ void Router::on_down(Connection& connection, const Error& error, TimePoint now) 
 // Calls that wait for a connection which is not to be had: perhaps another broker is the one to ask by now.
 void Router::give_back(Peer& peer, const Error& why, TimePoint now) {
     for (auto& queued : std::exchange(peer.waiting, {})) {
+        if (probe::planted("drop_waiting_call"))
+            continue;
         if (!queued.call.options.retry || closed_) {
             fail(std::move(queued), why, false, now);
             continue;

@@ -53,6 +53,8 @@ void Fetcher::on_fetch(const Asked& asked, CallResult<FetchAnswer> result, TimeP
         for (const auto& topic : asked.topics)
             for (const auto& [index, stream] : topic.partitions)
                 if (Partition* partition = find(stream)) {
+                    if (partition->offset > 0 && probe::planted("fetch_position_after_cut"))
+                        ++partition->offset;
                     if (partition->replica == asked.node)
                         partition->replica = -1;
                     if (is_lasting(failure.errc())) {
@@ -226,7 +228,7 @@ void Fetcher::on_partition_error(Partition& partition, Errc error, int32_t node,
         if (partition.from_tail) {
             partition.from_tail = false;
             partition.offset = offset_beginning; // fewer messages than asked for are left
-            partition.state = State::need_offset;
+            partition.become(State::need_offset);
         } else {
             reset_position(partition, why);
         }

@@ -10,10 +10,10 @@ namespace ottla::core {
 void Fetcher::start_at(Partition& partition, int64_t offset) {
     partition.offset = offset;
     if (offset >= 0) {
-        partition.state = State::reading;
+        partition.become(State::reading);
     } else if (offset == offset_beginning || offset == offset_end || offset <= offset_tail(0)) {
         partition.from_tail = offset <= offset_tail(0);
-        partition.state = State::need_offset;
+        partition.become(State::need_offset);
     } else {
         reset_position(partition, "there is no stored offset");
     }
@@ -23,12 +23,12 @@ void Fetcher::reset_position(Partition& partition, const std::string& why) {
     using config::OffsetReset;
     partition.end_told = -1;
     if (config_.auto_offset_reset == OffsetReset::error) {
-        partition.state = State::stopped;
+        partition.become(State::stopped);
         tell(partition, Error(Errc::_auto_offset_reset, why));
         return;
     }
     partition.offset = config_.auto_offset_reset == OffsetReset::earliest ? offset_beginning : offset_end;
-    partition.state = State::need_offset;
+    partition.become(State::need_offset);
 }
 
 void Fetcher::ask_offsets(TimePoint now, TimePoint& next) {
@@ -60,7 +60,7 @@ void Fetcher::send_list_offsets(int32_t node, std::vector<Partition*> partitions
             partition->offset == offset_beginning ? timestamp_earliest : timestamp_latest
         );
         asked.emplace_back(partition->where, partition->stream);
-        partition->state = State::asking;
+        partition->become(State::asking);
     }
     call<msg::ListOffsetsRequest>(
         caller_,
@@ -84,7 +84,7 @@ void Fetcher::send_list_offsets(int32_t node, std::vector<Partition*> partitions
                 Partition* partition = find(stream);
                 if (!partition || partition->state != State::asking)
                     continue;
-                partition->state = State::need_offset;
+                partition->become(State::need_offset);
                 const auto answer = answers.find({where.topic, where.partition});
                 if (answer != answers.end())
                     on_offset(*partition, answer->second.first, answer->second.second, now);
@@ -102,7 +102,7 @@ void Fetcher::on_offset(Partition& partition, Errc error, int64_t offset, TimePo
         if (partition.from_tail && partition.offset <= offset_tail(0))
             offset = std::max<int64_t>(0, offset - (offset_tail(0) - partition.offset));
         partition.offset = offset;
-        partition.state = State::reading;
+        partition.become(State::reading);
         log_.debug(
             LogContext::fetch,
             "OFFSET",

@@ -14,6 +14,7 @@
 #include <ottla/types.hpp>
 
 #include "base/backoff.hpp"
+#include "base/probe.hpp"
 #include "config/client_config.hpp"
 #include "core/call.hpp"
 #include "core/cluster/metadata.hpp"
@@ -88,6 +89,11 @@ private:
         uint64_t served = 0; ///< number of the last answer that brought records: who waits longest goes first
 
         int32_t node() const { return replica >= 0 ? replica : leader; }
+
+        void become(State to) {
+            probe::step("position", state, to);
+            state = to;
+        }
     };
 
     struct Leader {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/assert.hpp"
+#include "base/probe.hpp"
 
 namespace ottla::core {
 namespace {
@@ -42,6 +43,7 @@ Connection::~Connection() = default;
 
 void Connection::transition(State to) {
     OTTLA_ASSERT(may_follow(state_, to));
+    probe::step("connection", state_, to);
     state_ = to;
 }
 
@@ -160,7 +162,7 @@ void Connection::on_written(size_t size, TimePoint now) {
         size -= unwritten_.front().size();
         unwritten_.pop_front();
     }
-    unwritten_offset_ = size;
+    unwritten_offset_ = probe::planted("partial_write_again") ? 0 : size;
     // Requests without a response are done when their last byte has been handed to the socket.
     for (size_t i = 0; i < in_flight_.size() && in_flight_[i].end <= written_bytes_;) {
         if (in_flight_[i].expects_response) {
@@ -205,6 +207,8 @@ bool Connection::on_frame(Buffer frame, TimePoint now) {
     InFlight entry = std::move(*waiting);
     in_flight_.erase(waiting);
     last_used_ = now;
+    if (entry.api_key == msg::ApiKey::produce && probe::planted("drop_one_reply", 10))
+        return true;
     entry.done(PendingCall::RawAnswer{.frame = std::move(frame), .version = entry.version, .node = node_}, now);
     return state_ != State::down;
 }
@@ -242,7 +246,8 @@ void Connection::shut(Error error, TimePoint now) {
     for (auto& entry : failed) {
         // One late answer ends the connection; to the requests behind it that is a lost connection.
         const bool bystander = error.errc() == Errc::_timed_out && entry.deadline > now;
-        entry.done(CallError(bystander ? Error(Errc::_transport, error.detail) : error, entry.begin < written_bytes_), now);
+        const bool maybe_sent = entry.begin < written_bytes_ && !probe::planted("maybe_sent_is_never_sent");
+        entry.done(CallError(bystander ? Error(Errc::_transport, error.detail) : error, maybe_sent), now);
     }
     owner_.on_down(*this, error, now);
 }

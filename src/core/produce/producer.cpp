@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/assert.hpp"
+#include "base/probe.hpp"
 
 namespace ottla::core::produce {
 
@@ -20,6 +21,11 @@ constexpr int16_t first_topic_id_version = 13;
 
 int32_t advance_sequence(int32_t sequence, int32_t count) {
     return static_cast<int32_t>((static_cast<int64_t>(sequence) + count) & INT32_MAX); // wraps from 2^31-1 to 0
+}
+
+void move_to(accumulator::Batch& batch, accumulator::Batch::State to) {
+    probe::step("batch", batch.state, to);
+    batch.state = to;
 }
 
 Duration linger_of(const config::ClientConfig& config) {
@@ -167,13 +173,13 @@ TimePoint ProducerCore::expire(Partition& partition, TimePoint now) {
             return head.opened + config_.message_timeout;
         const bool had_sequence = head.base_sequence >= 0;
         finish(partition, head, error(head), now);
-        if (had_sequence)
+        if (had_sequence && !probe::planted("expire_ambiguous_head"))
             lose_sequence(partition);
     }
     while (partition.buffer->oldest() <= now - config_.message_timeout) {
         BatchList expired = partition.buffer->take(now, Duration::zero(), true, 1);
         Batch* batch = expired.pop();
-        batch->state = Batch::State::waiting;
+        move_to(*batch, Batch::State::waiting);
         fail_unsent(batch, error(*batch));
     }
     const TimePoint oldest = partition.buffer->oldest();
@@ -182,24 +188,32 @@ TimePoint ProducerCore::expire(Partition& partition, TimePoint now) {
 
 ProducerCore::Batch* ProducerCore::next_to_send(Partition& partition, TimePoint now, int32_t leader, TimePoint& next) {
     if (now < partition.not_before) {
-        next = std::min(next, partition.not_before);
+        if (!probe::planted("forget_retry_timer"))
+            next = std::min(next, partition.not_before);
         return nullptr;
     }
     // Nothing goes to a new leader before all on the old is answered, or its connection gone.
-    if (partition.in_flight > 0 && partition.sent_to != leader)
+    int in_flight = partition.in_flight;
+    if (probe::planted("in_flight_per_leader") && partition.sent_to != leader)
+        in_flight = 0;
+    if (in_flight > 0 && partition.sent_to != leader && !probe::planted("new_leader_before_old_drained"))
         return nullptr;
-    if (partition.in_flight >= std::min<int>(max_unresolved, config_.max_in_flight))
+    if (in_flight >= std::min<int>(max_unresolved, config_.max_in_flight) && !probe::planted("more_than_five"))
         return nullptr;
-    if (partition.retrying && partition.in_flight > 0)
+    if (partition.retrying && in_flight > 0)
         return nullptr;
     // A broker lets a producer it has not met begin with any number: were the first batch refused, the second would be taken
     // in its place.
-    if (id_state_ != IdState::unneeded && !partition.introduced && partition.in_flight > 0)
+    if (id_state_ != IdState::unneeded && !partition.introduced && in_flight > 0)
         return nullptr;
+    if (probe::planted("retry_out_of_order"))
+        for (auto batch = partition.unresolved.rbegin(); batch != partition.unresolved.rend(); ++batch)
+            if ((*batch)->state == Batch::State::waiting)
+                return *batch;
     for (Batch* batch : partition.unresolved)
         if (batch->state == Batch::State::waiting)
             return batch;
-    if (partition.unresolved.size() >= max_unresolved)
+    if (partition.unresolved.size() >= max_unresolved && !probe::planted("more_than_five"))
         return nullptr;
     BatchList taken = partition.buffer->take(now, linger_of(config_), flushing(), 1);
     if (taken.empty()) {
@@ -207,7 +221,7 @@ ProducerCore::Batch* ProducerCore::next_to_send(Partition& partition, TimePoint 
         return nullptr;
     }
     Batch* batch = taken.pop();
-    batch->state = Batch::State::waiting;
+    move_to(*batch, Batch::State::waiting);
     partition.unresolved.push_back(batch);
     return batch;
 }
@@ -229,7 +243,7 @@ bool ProducerCore::prepare(Partition& partition, Batch& batch, int8_t magic, Tim
     }
     log_.debug(
         LogContext::msg, "SEAL", "{}[{}]: a batch of {} messages, {} bytes, sequence {}", batch.topic->name, batch.partition, batch.count, batch.bytes, sequence);
-    if (idempotent && !numbered)
+    if (idempotent && !numbered && !probe::planted("reuse_sequence", 10))
         partition.next_sequence = advance_sequence(partition.next_sequence, batch.count);
     return true;
 }
@@ -253,7 +267,7 @@ void ProducerCore::add(Building& building, Partition& partition, Batch& batch, c
     building.magic = magic;
     if (config_.message_timeout.count())
         building.deadline = std::min(building.deadline, batch.opened + config_.message_timeout);
-    batch.state = Batch::State::in_flight;
+    move_to(batch, Batch::State::in_flight);
     ++partition.in_flight;
     ++in_flight_;
 }
@@ -290,7 +304,7 @@ void ProducerCore::on_answer(const std::vector<Sent>& sent, CallResult<msg::Prod
             continue; // purged meanwhile
         --entry.partition->in_flight;
         --in_flight_;
-        entry.batch->state = Batch::State::waiting;
+        move_to(*entry.batch, Batch::State::waiting);
     }
     if (!result) {
         const CallError& error = result.error();
@@ -351,6 +365,10 @@ void ProducerCore::on_lost(Partition& partition, Batch& batch, const CallError& 
         return;
     }
     if (error.maybe_sent) {
+        if (probe::planted("lost_answer_is_success")) {
+            finish(partition, batch, {}, now);
+            return;
+        }
         batch.ambiguous = true;
         if (batch.tries >= config_.retries) {
             finish(partition, batch, error, now);
@@ -366,6 +384,7 @@ void ProducerCore::on_lost(Partition& partition, Batch& batch, const CallError& 
 void ProducerCore::on_outcome(Partition& partition, Batch& batch, Errc code, std::string detail, TimePoint now) {
     const bool idempotent = batch.producer_id >= 0;
     const Verdict verdict = judge(code, {.idempotent = idempotent, .first = !partition.gap && partition.unresolved.front() == &batch});
+    probe::step("verdict", idempotent ? 1 : 0, static_cast<int>(verdict));
     const auto named = [&] {
         return Error(
             code,
@@ -434,14 +453,16 @@ void ProducerCore::finish(Partition& partition, Batch& batch, Error error, TimeP
             batch.count,
             batch.error ? "failed: " + batch.error.message() : fmt::format("acknowledged, first offset {}", batch.base_offset));
     batch.latency = now - batch.opened;
-    batch.state = Batch::State::reported;
+    move_to(batch, Batch::State::reported);
     sink_.deliver(&batch);
+    if (probe::planted("complete_twice", 10))
+        sink_.deliver(&batch);
 }
 
 void ProducerCore::fail_unsent(Batch* batch, Error error) {
     batch->error = std::move(error);
     batch->possibly_persisted = false;
-    batch->state = Batch::State::reported;
+    move_to(*batch, Batch::State::reported);
     sink_.deliver(batch);
 }
 
@@ -518,8 +539,30 @@ void ProducerCore::refuse_topic(Topic& topic, Errc code) {
 
 // ---- identity (KIP-98)
 
+bool ProducerCore::may_follow(IdState from, IdState to) {
+    switch (to) {
+    case IdState::unneeded:
+        return false;
+    case IdState::wanted:
+        return from == IdState::asking || from == IdState::renewing;
+    case IdState::asking:
+        return from == IdState::wanted;
+    case IdState::known:
+        return from == IdState::asking;
+    case IdState::renewing:
+        return from == IdState::known;
+    }
+    return false;
+}
+
+void ProducerCore::transition(IdState to) {
+    OTTLA_ASSERT(may_follow(id_state_, to));
+    probe::step("identity", id_state_, to);
+    id_state_ = to;
+}
+
 void ProducerCore::ask_producer_id(TimePoint) {
-    id_state_ = IdState::asking;
+    transition(IdState::asking);
     msg::InitProducerIdRequest request;
     request.transactional_id = std::nullopt;
     request.transaction_timeout_ms = INT32_MAX;
@@ -543,7 +586,7 @@ void ProducerCore::on_producer_id(CallResult<msg::InitProducerIdResponse> result
     if (!error) {
         identity_ = {result->response.producer_id, result->response.producer_epoch};
         log_.debug(LogContext::eos, "PID", "producer id {}, epoch {}", identity_.producer_id, identity_.epoch);
-        id_state_ = IdState::known;
+        transition(IdState::known);
         id_tries_ = 0;
         return;
     }
@@ -552,7 +595,7 @@ void ProducerCore::on_producer_id(CallResult<msg::InitProducerIdResponse> result
         return;
     }
     events_.on_log(4, "PIDERR", error.message());
-    id_state_ = IdState::wanted;
+    transition(IdState::wanted);
     id_not_before_ = now + backoff({config_.retry_backoff, config_.retry_backoff_max}, id_tries_++, rng_);
 }
 
@@ -561,7 +604,7 @@ void ProducerCore::on_producer_id(CallResult<msg::InitProducerIdResponse> result
 void ProducerCore::lose_sequence(Partition& partition) {
     if (id_state_ == IdState::known) {
         log_.debug(LogContext::eos, "PIDRENEW", "producer id {} is given up: a numbered batch failed for good", identity_.producer_id);
-        id_state_ = IdState::renewing;
+        transition(IdState::renewing);
     }
     partition.gap = true;
     wake();
@@ -593,14 +636,14 @@ void ProducerCore::renew_identity_when_drained(TimePoint now) {
         partition->gap = false;
         partition->introduced = false;
         for (Batch* batch : std::deque<Batch*>(partition->unresolved)) {
-            if (batch->ambiguous)
+            if (batch->ambiguous && !probe::planted("retry_under_new_identity"))
                 finish(*partition, *batch, batch->error, now);
             else
                 batch->base_sequence = -1;
         }
     }
     identity_ = {};
-    id_state_ = IdState::wanted;
+    transition(IdState::wanted);
     id_not_before_ = now;
 }
 

@@ -91,13 +91,21 @@ private:
         bool all_have_ids = true;
         int8_t magic = 2;
     };
-    enum class IdState : uint8_t { unneeded, wanted, asking, known, renewing };
+    enum class IdState : uint8_t {
+        unneeded, ///< not idempotent
+        wanted,   ///< to be asked for, perhaps after a backoff
+        asking,   ///< InitProducerId is in flight
+        known,
+        renewing, ///< a number was lost: what is in flight drains, then a new identity is wanted
+    };
 
     // topics and identity
     void learn_topics(TimePoint now);
     void adopt_topic(accumulator::Topic& topic, TimePoint now);
     void refuse_topic(accumulator::Topic& topic, Errc code);
     TimePoint wait_limit(const accumulator::Topic& topic) const;
+    static bool may_follow(IdState from, IdState to);
+    void transition(IdState to);
     void ask_producer_id(TimePoint now);
     void on_producer_id(CallResult<msg::InitProducerIdResponse> result, TimePoint now);
     bool may_send(const Partition& partition) const;
