@@ -114,6 +114,7 @@ void ClusterCore::take(ConnectionId id, Connection& connection, Outcome outcome,
         forget(connections_.find(id));
         return;
     case Outcome::Kind::silent:
+        connection.acknowledges.clear(); // nobody is told
         return;
     case Outcome::Kind::parked:
         connection.resume = std::move(outcome.resume);
@@ -131,11 +132,16 @@ void ClusterCore::take(ConnectionId id, Connection& connection, Outcome outcome,
 }
 
 void ClusterCore::deliver(ConnectionId id, Connection& connection, std::vector<Buffer> frame, TimePoint now) {
+    const auto acknowledges = std::exchange(connection.acknowledges, {});
     if (connection.drop_reply) {
         outlet_.close(id, Outlet::Closing::after_sending);
         forget(connections_.find(id));
         return;
     }
+    for (const auto& [where, end_offset] : acknowledges)
+        if (Topic* topic = find_topic(where.topic))
+            if (Partition* partition = topic->find(where.partition))
+                partition->acknowledged_end = std::max(partition->acknowledged_end, end_offset);
     outlet_.send(id, std::move(frame));
     if (connection.throttle_ms > 0)
         set_due(id, connection, Connection::State::muted, now + Milliseconds(connection.throttle_ms));
@@ -163,6 +169,12 @@ void ClusterCore::go_on(ConnectionId id, TimePoint now) {
         deliver(id, connection, std::move(connection.reply), now);
     }
     pump(id, now);
+}
+
+void ClusterCore::will_acknowledge(ConnectionId id, PartitionRef where, int64_t end_offset) {
+    const auto found = connections_.find(id);
+    if (found != connections_.end())
+        found->second.acknowledges.emplace_back(where, end_offset);
 }
 
 void ClusterCore::wait_for(ConnectionId id, std::vector<PartitionRef> partitions, int64_t missing_bytes) {

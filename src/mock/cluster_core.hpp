@@ -103,9 +103,13 @@ public:
 
     /// The first broker that is up, -1 when none is.
     int32_t controller() const;
+    enum class Tail {
+        kept,
+        lost, ///< what it led and had not acknowledged is gone: no other replica had it yet
+    };
     /// Ends its connections and gives its partitions to other replicas that are up; without one they have no
     /// leader.
-    void stop(int32_t broker, TimePoint now);
+    void stop(int32_t broker, TimePoint now, Tail tail = Tail::kept);
     /// It takes the lead of partitions which have none and of which it is a replica.
     void start(int32_t broker);
     void drop_connections(int32_t broker);
@@ -122,6 +126,9 @@ public:
     size_t backlog_bytes(ConnectionId connection) const;
 
     size_t open_connections() const { return connections_.size(); }
+
+    /// How many batches went with the tails of stopped brokers.
+    size_t lost_batches() const { return lost_batches_; }
 
     /// How many connections there have been.
     uint64_t connection_count(int32_t broker) const;
@@ -181,6 +188,8 @@ public:
 
     /// The connection's fetch, which is about to be parked, waits for so many bytes in these partitions.
     void wait_for(ConnectionId connection, std::vector<PartitionRef> partitions, int64_t missing_bytes);
+    /// The connection's answer will acknowledge what is below `end_offset`.
+    void will_acknowledge(ConnectionId connection, PartitionRef where, int64_t end_offset);
     /// Records came: wakes fetches that have enough.
     void on_appended(Partition& partition, size_t bytes);
 
@@ -202,6 +211,7 @@ private:
         std::vector<Buffer> reply;
         bool drop_reply = false;
         int32_t throttle_ms = 0;
+        std::vector<std::pair<PartitionRef, int64_t>> acknowledges; ///< ends, when the answer leaves
         std::vector<PartitionRef> waits_in;
         int64_t missing_bytes = 0;
     };
@@ -219,6 +229,7 @@ private:
     void settle(TimePoint now);
     void forget(Connections::iterator connection);
     void lead(Partition& partition, int32_t broker);
+    static size_t lose_tail(Partition& partition);
     std::vector<int32_t> brokers_up() const;
     Uuid new_id();
 
@@ -235,6 +246,7 @@ private:
     ConnectionId next_connection_ = 1;
     int64_t next_producer_id_ = 1000;
     size_t next_leader_ = 0;
+    size_t lost_batches_ = 0;
     std::map<std::string, TransactionalProducer> transactional_producers_;
     Faults faults_;
     std::map<int16_t, std::pair<int16_t, int16_t>> limits_;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "mock/cluster_core.hpp"
+#include "record/batch_header.hpp"
 
 namespace ottla::mock {
 namespace {
@@ -52,7 +53,7 @@ int32_t ClusterCore::controller() const {
     return up.empty() ? -1 : up.front();
 }
 
-void ClusterCore::stop(int32_t id, TimePoint now) {
+void ClusterCore::stop(int32_t id, TimePoint now, Tail tail) {
     const auto broker = brokers_.find(id);
     if (broker == brokers_.end() || !broker->second.up)
         return;
@@ -62,6 +63,8 @@ void ClusterCore::stop(int32_t id, TimePoint now) {
         for (Partition& partition : topic.partitions) {
             if (partition.leader != id)
                 continue;
+            if (tail == Tail::lost)
+                lost_batches_ += lose_tail(partition);
             const auto next =
                 std::find_if(partition.replicas.begin(), partition.replicas.end(), [&](int32_t r) {
                     return brokers_.at(r).up;
@@ -81,6 +84,23 @@ void ClusterCore::start(int32_t id) {
         for (Partition& partition : topic.partitions)
             if (partition.leader == no_leader && partition.has_replica(id))
                 lead(partition, id);
+}
+
+/// The producers' sequences are then known from what is left in the log, as a new leader knows them.
+size_t ClusterCore::lose_tail(Partition& partition) {
+    const size_t before = partition.log.batches().size();
+    partition.log.truncate(partition.acknowledged_end);
+    partition.producers = {};
+    for (const StoredBatch& batch : partition.log.batches()) {
+        const record::BatchHeader header = record::read_batch_header(batch.head.data());
+        if (header.producer_id >= 0)
+            partition.producers.note(
+                {header.producer_id, header.producer_epoch, header.base_sequence, header.last_offset_delta},
+                batch.base_offset,
+                header.timestamp_type() == TimestampType::log_append_time ? header.max_timestamp : -1
+            );
+    }
+    return before - partition.log.batches().size();
 }
 
 void ClusterCore::lead(Partition& partition, int32_t broker) {

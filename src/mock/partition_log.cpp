@@ -43,6 +43,16 @@ int64_t PartitionLog::append(NewBatch batch, int32_t leader_epoch) {
     return base;
 }
 
+void PartitionLog::truncate(int64_t end_offset) {
+    while (!batches_.empty() && batches_.back().base_offset >= end_offset) {
+        size_bytes_ -= batches_.back().size();
+        end_offset_ = batches_.back().base_offset;
+        batches_.pop_back();
+    }
+    for (EpochStart& start : epochs_)
+        start.offset = std::min(start.offset, end_offset_);
+}
+
 void PartitionLog::begin_epoch(int32_t epoch) {
     if (epochs_.empty() || epochs_.back().epoch < epoch)
         epochs_.push_back({epoch, end_offset_});

@@ -24,6 +24,8 @@ struct Partition {
     std::vector<int32_t> replicas; ///< in order of preference
     PartitionLog log;
     ProducerTable producers;
+    /// Producers have been told (in an answer that left) that what is below is stored.
+    int64_t acknowledged_end = 0;
     /// Connections whose fetch waits for records here.
     std::vector<ConnectionId> waiting;
 

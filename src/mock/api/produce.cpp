@@ -16,6 +16,7 @@ Error append(
     ClusterCore& cluster,
     const Call& call,
     const Topic& topic,
+    int32_t index,
     Partition& partition,
     const Buffer& records,
     PartitionProduceResponse& out
@@ -32,6 +33,11 @@ Error append(
     if (idempotent) {
         if (const auto original = partition.producers.find_repeat(checked.producer)) {
             out.base_offset = original->base_offset;
+            cluster.will_acknowledge(
+                call.connection,
+                {topic.id, index},
+                original->base_offset + checked.producer.last_offset_delta + 1
+            );
             out.log_append_time_ms = original->timestamp_ms;
             return {};
         }
@@ -43,6 +49,7 @@ Error append(
         stamps ? with_append_time(checked.batch, stamp) : std::move(checked.batch), partition.leader_epoch
     );
     out.log_append_time_ms = stamp;
+    cluster.will_acknowledge(call.connection, {topic.id, index}, partition.log.end_offset());
     if (idempotent)
         partition.producers.note(checked.producer, out.base_offset, stamp);
     cluster.on_appended(partition, size);
@@ -65,7 +72,7 @@ Error produce_one(
         return error;
     const bool has_records = data.records.pieces.size() == 1;
     if (Error error = append(
-            cluster, call, *topic, *partition, has_records ? data.records.pieces.front() : Buffer(), out
+            cluster, call, *topic, data.index, *partition, has_records ? data.records.pieces.front() : Buffer(), out
         ))
         return error;
     out.log_start_offset = partition->log.start_offset();
