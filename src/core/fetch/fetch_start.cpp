@@ -6,6 +6,14 @@
 #include "core/fetch/list_offsets.hpp"
 
 namespace ottla::core {
+namespace {
+
+// The broker was not reached: that passes, and is told of elsewhere.
+bool is_on_the_way(Errc error) {
+    return error == Errc::_transport || error == Errc::_timed_out || error == Errc::_resolve || error == Errc::_unknown_broker;
+}
+
+} // namespace
 
 void Fetcher::start_at(Partition& partition, int64_t offset) {
     partition.offset = offset;
@@ -120,7 +128,7 @@ void Fetcher::on_offset(Partition& partition, Errc error, int64_t offset, TimePo
         return;
     }
     back_off(partition, now);
-    if (needs_metadata_refresh(error) || error == Errc::_transport || error == Errc::_timed_out) {
+    if (needs_metadata_refresh(error) || is_on_the_way(error)) {
         if (needs_metadata_refresh(error))
             partition.leader = -1; // until metadata say again
         metadata_.refresh(

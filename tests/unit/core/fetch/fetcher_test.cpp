@@ -106,6 +106,20 @@ TEST_CASE("a lookup is tried again after lost connections and stale leaders", "[
     CHECK(world.sink.take().empty());
 }
 
+TEST_CASE("a lookup that does not reach its broker is tried again, and nobody is bothered", "[fetch]") {
+    const Errc error = GENERATE(Errc::_unknown_broker, Errc::_resolve, Errc::_timed_out, Errc::_transport);
+    FetchWorld world;
+    world.add(1, 0, offset_end);
+    auto failed = world.caller.take<msg::ListOffsetsRequest>();
+    REQUIRE(failed);
+    failed->second.deliver(core::CallError(Error(error, "not reached"), false), world.now, false);
+    world.run();
+    CHECK(world.sink.take().empty());
+    world.advance(200ms);
+    world.answer_offsets(42);
+    CHECK(world.take_fetch()->asked() == Lines{"0@42"});
+}
+
 TEST_CASE("brokers that answer lookups with a list are understood", "[fetch]") {
     FetchWorld world; // reading committed, of which such brokers know nothing
     world.caller.limits[msg::ApiKey::list_offsets] = 0;
