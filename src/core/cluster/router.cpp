@@ -363,6 +363,7 @@ void Router::pump(const PeerKey& key, Peer& peer, TimePoint now) {
         peer.waiting.pop_front();
         send(*peer.connection, std::move(queued), now);
     }
+    room_wanted_ = room_wanted_ || (peer.connection && peer.connection->state() == Connection::State::ready && !peer.waiting.empty());
 }
 
 void Router::send(Connection& connection, Queued queued, TimePoint now) {
@@ -551,6 +552,8 @@ void Router::judge_all_down(const Error& error) {
 // ---- how a call ends
 
 void Router::on_result(Queued queued, PendingCall::RawResult result, TimePoint now) {
+    if (std::exchange(room_wanted_, false))
+        wake(); // a connection has room again
     if (queued.call.scope.expired()) {
         end_interest(queued);
         return;

@@ -117,6 +117,7 @@ private:
     std::map<std::string, TimePoint> assumed_old_; ///< addresses to be met with broker.version.fallback, until when
     Error last_failure_;
     bool all_down_told_ = false;
+    bool room_wanted_ = false; ///< calls wait for a connection with all the requests it may have in flight
     bool closed_ = false;
 };
 

@@ -375,6 +375,23 @@ TEST_CASE("an address that swallows packets is given a second, then another is t
     CHECK(world.others.size() == 1);
 }
 
+TEST_CASE("a call that waits for room on a connection leaves with the answer that makes it", "[router]") {
+    auto config = make_config({{"boot", 9092}});
+    config.max_in_flight = 1;
+    World world(config);
+    world.ask_offsets(Leader{"t", 0});
+    world.ask_offsets(Leader{"t", 0});
+    world.serve();
+    REQUIRE(world.others.size() == 1);
+
+    world.reply_offsets(0);
+    world.serve();
+
+    REQUIRE(world.others.size() == 2);
+    world.reply_offsets(1);
+    CHECK(world.results.size() == 2);
+}
+
 TEST_CASE("an API that the broker lacks is an error that names it", "[router]") {
     World world;
     CallOptions options;
