@@ -400,6 +400,10 @@ void ProducerCore::on_outcome(Partition& partition, Batch& batch, Errc code, std
         [[fallthrough]];
     case Verdict::retry:
         batch.error = named();
+        if (code == Errc::out_of_order_sequence_number) { // the gap of the one before it: no failed try of its own
+            back_off(partition, batch, now);
+            return;
+        }
         // A timeout of the broker leaves open whether the leader has it.
         batch.ambiguous = batch.ambiguous || code == Errc::request_timed_out || code == Errc::not_enough_replicas_after_append;
         if (batch.tries < config_.retries) {

@@ -223,6 +223,27 @@ TEST_CASE("after a batch with a number has failed the rest goes on under a new i
     CHECK(world.fatal.empty());
 }
 
+TEST_CASE("being refused for another's gap is no retry that counts") {
+    auto config = settings(true);
+    config.retries = 0;
+    Ready world(config);
+    world.produce("a");
+    world.produce("b");
+    auto first = world.request();
+    auto second = world.request();
+
+    world.answer(first, Errc::not_enough_replicas);
+    CHECK(world.take_reports() == Lines{"t0 x1 NOT_ENOUGH_REPLICAS not"});
+    world.answer(second, Errc::out_of_order_sequence_number);
+    world.answer_producer_id(43);
+    world.advance(200ms);
+
+    auto again = world.request();
+    CHECK(again.text() == "t0: b seq 0");
+    world.answer(again);
+    CHECK(world.take_reports() == Lines{"t0 x1 at 100"});
+}
+
 TEST_CASE("nothing goes to a new leader before all on the old one is answered") {
     Ready world(settings(true));
     world.produce("a");
