@@ -18,6 +18,16 @@ namespace mock {
 class Server;
 }
 
+/// A null broker: acknowledges what is produced and drops it, and has one batch, built once, to be read for ever at any
+/// offset. So cheap that what is measured against it is the client.
+struct NullOptions {
+    size_t value_size = 100;
+    Compression compression = Compression::none;
+    int records_per_batch = 0; ///< 0: as many as make about 64 KiB before compression
+    /// Value i of the batch is text[(i mod floor(text.size() / value_size)) * value_size :][:value_size]; empty: words.
+    std::string text{};
+};
+
 struct MockClusterOptions {
     int brokers = 1;
     /// Ports are base_port, base_port + 1, ...; 0: whatever is free.
@@ -30,6 +40,8 @@ struct MockClusterOptions {
     /// Oldest data of a partition is dropped beyond this many bytes; 0: never.
     size_t retention_bytes_per_partition = 0;
     uint64_t seed = 1; ///< of ids and leader choice
+    /// Set: the brokers are null brokers.
+    std::optional<NullOptions> null{};
 };
 
 /// Brokers run on a thread of their own from construction to destruction. All calls are thread-safe.

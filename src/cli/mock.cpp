@@ -1,5 +1,10 @@
 // ottla mock: an embedded cluster that runs until it is told to stop.
+#include <algorithm>
 #include <charconv>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <optional>
 #include <memory>
 #include <thread>
 
@@ -18,6 +23,9 @@ struct MockOptions {
     int partitions = 4;
     bool no_auto_create = false;
     size_t retention_mb = 0;
+    bool null = false;
+    NullOptions canned;
+    std::string text_file;
 };
 
 /// NAME or NAME:PARTITIONS
@@ -32,6 +40,27 @@ std::pair<std::string, int> parse_topic(const std::string& text, int partitions)
     return {text.substr(0, colon), partitions};
 }
 
+const std::map<std::string, Compression> codecs{
+    {"none", Compression::none},
+    {"gzip", Compression::gzip},
+    {"snappy", Compression::snappy},
+    {"lz4", Compression::lz4},
+    {"zstd", Compression::zstd},
+};
+
+std::optional<NullOptions> null_options(const MockOptions& options) {
+    if (!options.null)
+        return std::nullopt;
+    NullOptions canned = options.canned;
+    if (!options.text_file.empty()) {
+        std::ifstream file(options.text_file, std::ios::binary);
+        canned.text.assign(std::istreambuf_iterator<char>(file), {});
+        if (!file || canned.text.size() < std::max<size_t>(canned.value_size, 1))
+            throw UsageError("--text " + options.text_file + ": cannot be read, or is shorter than one value");
+    }
+    return canned;
+}
+
 void run(const MockOptions& options) {
     if (options.port != 0 && options.port + options.brokers - 1 > UINT16_MAX)
         throw UsageError(fmt::format("--port {}: {} brokers need ports up to {}", options.port, options.brokers, options.port + options.brokers - 1));
@@ -41,7 +70,8 @@ void run(const MockOptions& options) {
          .base_port = options.port,
          .auto_create_topics = !options.no_auto_create,
          .default_partitions = options.partitions,
-         .retention_bytes_per_partition = options.retention_mb * 1'000'000});
+         .retention_bytes_per_partition = options.retention_mb * 1'000'000,
+         .null = null_options(options)});
     for (const auto& topic : options.topics) {
         const auto [name, partitions] = parse_topic(topic, options.partitions);
         if (const error_code ec = cluster.create_topic(name, partitions))
@@ -64,6 +94,11 @@ void add_mock(CLI::App& app) {
     command->add_option("-p,--partitions", options->partitions, "Partitions of topics that are created by use")->check(CLI::Range(1, 100'000))->capture_default_str();
     command->add_flag("--no-auto-create", options->no_auto_create, "Topics are not created by use");
     command->add_option("--retention-mb", options->retention_mb, "Keep at most so much of a partition; 0: everything")->capture_default_str();
+    auto* null = command->add_flag("--null", options->null, "Null brokers: acknowledge and drop what is produced, serve one batch for ever");
+    command->add_option("--size", options->canned.value_size, "With --null: bytes of a value to be read")->check(CLI::Range(0, 100'000'000))->needs(null)->capture_default_str();
+    command->add_option("--codec", options->canned.compression, "With --null: none, gzip, snappy, lz4, zstd")->transform(CLI::CheckedTransformer(codecs))->needs(null)->default_str("none");
+    command->add_option("--records-per-batch", options->canned.records_per_batch, "With --null; 0: about 64 KiB of them")->check(CLI::Range(0, 10'000'000))->needs(null)->capture_default_str();
+    command->add_option("--text", options->text_file, "With --null: a file out of which values are cut")->needs(null);
     command->callback([options] { run(*options); });
 }
 

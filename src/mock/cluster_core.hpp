@@ -43,6 +43,7 @@ struct CoreOptions {
     int default_partitions = 4;
     int16_t default_replication_factor = 1;
     TopicConfig topic_defaults;
+    std::optional<CannedBatch> canned; ///< set: null brokers, which read this and keep nothing
     ProducerTable::FirstSequence first_sequence = ProducerTable::FirstSequence::any;
     uint64_t seed = 1;
     /// What the realtime clock (ms since 1970) says when `now` is `start`: for timestamps the broker makes.

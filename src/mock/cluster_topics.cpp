@@ -159,7 +159,7 @@ Error ClusterCore::create_topic(const NewTopic& wanted) {
             std::find_if(replicas.begin(), replicas.end(), [&](int32_t r) { return brokers_.at(r).up; });
         partition.leader = leader == replicas.end() ? no_leader : *leader;
         partition.replicas = std::move(replicas);
-        partition.log = PartitionLog(topic.config.retention_bytes);
+        partition.log = options_.canned ? PartitionLog(*options_.canned) : PartitionLog(topic.config.retention_bytes);
         partition.log.begin_epoch(partition.leader_epoch);
     }
     return {};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/endian.hpp"
 #include "record/batch_header.hpp"
@@ -23,6 +24,8 @@ void add_cut(const Buffer& piece, size_t& room, std::vector<Buffer>& out) {
 } // namespace
 
 int64_t PartitionLog::append(NewBatch batch, int32_t leader_epoch) {
+    if (canned_)
+        return std::exchange(appended_, appended_ + batch.last_offset_delta + 1);
     const size_t copied = batch.bytes.size() <= small_batch ? batch.bytes.size() : record::batch_header_size;
     StoredBatch stored;
     stored.base_offset = end_offset_;
@@ -55,7 +58,7 @@ void PartitionLog::truncate(int64_t end_offset) {
 
 void PartitionLog::begin_epoch(int32_t epoch) {
     if (epochs_.empty() || epochs_.back().epoch < epoch)
-        epochs_.push_back({epoch, end_offset_});
+        epochs_.push_back({epoch, epochs_.empty() ? start_offset_ : end_offset_});
 }
 
 size_t PartitionLog::find(int64_t offset) const {
@@ -70,6 +73,10 @@ size_t PartitionLog::find(int64_t offset) const {
 
 size_t
 PartitionLog::read(int64_t offset, size_t max_bytes, FirstBatch first, std::vector<Buffer>& out) const {
+    if (canned_) {
+        const bool none = offset == end_offset_ || (first == FirstBatch::within_limit && canned_->size() > max_bytes);
+        return none ? 0 : canned_->read(offset, epoch_at(offset), max_bytes, out);
+    }
     size_t at = find(offset);
     if (at == batches_.size())
         return 0;
@@ -87,6 +94,8 @@ PartitionLog::read(int64_t offset, size_t max_bytes, FirstBatch first, std::vect
 }
 
 size_t PartitionLog::available(int64_t offset, size_t enough) const {
+    if (canned_)
+        return offset == end_offset_ ? 0 : enough;
     size_t bytes = 0;
     for (size_t at = find(offset); at != batches_.size() && bytes < enough; ++at)
         bytes += batches_[at].size();

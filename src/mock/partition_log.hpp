@@ -1,6 +1,7 @@
 // The log of one partition: batches in offset order, kept as the bytes that arrived. Base offset and leader
 // epoch are set in a copy of the batch header (the crc covers neither), so received frames stay untouched.
-// Knows offsets, sizes, timestamps and epochs. Does not judge batches (batch_check) and knows no producers.
+// Knows offsets, sizes, timestamps and epochs. Does not judge batches (batch_check) and knows no producers. The log of
+// a null broker counts what is appended, and reads a canned batch for ever.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,8 @@
 
 #include <ottla/buffer.hpp>
 #include <ottla/types.hpp>
+
+#include "mock/canned_batch.hpp"
 
 namespace ottla::mock {
 
@@ -42,6 +45,11 @@ public:
     /// Oldest batches go when the log exceeds `retention_bytes`, except the newest one; 0: they never go.
     explicit PartitionLog(size_t retention_bytes = 0)
         : retention_bytes_(retention_bytes) {}
+
+    /// A log that is nothing but `canned`, and keeps no more.
+    explicit PartitionLog(CannedBatch canned)
+        : canned_(std::move(canned))
+        , end_offset_(CannedBatch::end_offset) {}
 
     /// Returns the base offset it got.
     int64_t append(NewBatch batch, int32_t leader_epoch);
@@ -84,7 +92,9 @@ private:
     size_t find(int64_t offset) const;
     void apply_retention();
 
-    size_t retention_bytes_;
+    size_t retention_bytes_ = 0;
+    std::optional<CannedBatch> canned_;
+    int64_t appended_ = 0; ///< records that a canned log was given
     std::deque<StoredBatch> batches_;
     std::vector<EpochStart> epochs_;
     int64_t start_offset_ = 0;

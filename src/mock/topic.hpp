@@ -38,6 +38,7 @@ struct TopicConfig {
     TimestampType timestamp_type = TimestampType::create_time; ///< message.timestamp.type
     size_t max_message_bytes = 1048588; ///< max.message.bytes, of a batch with its header
     size_t retention_bytes = 0;         ///< retention.bytes of a partition; 0: no limit
+    bool check_crcs = true;             ///< a null broker does not look at what it drops
 };
 
 struct Topic {

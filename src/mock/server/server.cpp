@@ -28,6 +28,13 @@ CoreOptions core_options(const MockClusterOptions& options) {
                                   std::chrono::system_clock::now().time_since_epoch()
     )
                                   .count();
+    if (options.null) {
+        auto canned = CannedBatch::make(*options.null, core.start_timestamp_ms);
+        if (!canned)
+            throw KafkaException(canned.error());
+        core.canned = std::move(*canned);
+        core.topic_defaults.check_crcs = false;
+    }
     return core;
 }
 
