@@ -32,6 +32,15 @@ inline uint8_t* put_varint(uint8_t* out, int64_t v) { return put_uvarint(out, zi
 /// end too early or the value does not fit.
 template <int Bits>
 inline const uint8_t* get_uvarint(const uint8_t* at, const uint8_t* end, uint64_t& value) {
+    // Nearly all lengths and deltas of records take one or two bytes.
+    if (at != end && at[0] < 0x80) {
+        value = at[0];
+        return at + 1;
+    }
+    if (end - at >= 2 && at[1] < 0x80) {
+        value = static_cast<uint64_t>(at[0] & 0x7f) | static_cast<uint64_t>(at[1]) << 7;
+        return at + 2;
+    }
     uint64_t result = 0;
     for (int shift = 0; at != end; shift += 7) {
         const uint8_t byte = *at++;
