@@ -1,6 +1,6 @@
 // Cuts the byte stream of a connection into frames (int32 size, then that many bytes). Small frames are slices of a shared
-// block; a large one gets a Buffer of its exact size, into which the rest is read directly. Hot path: no copy but the
-// beginning of a large frame.
+// block; a large one gets a Buffer of its own, into which the rest is read directly. Hot path: no copy but the
+// beginning of a large frame, and memory that frames before it were in.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include <ottla/buffer.hpp>
 #include <ottla/error.hpp>
 
+#include "base/buffer_pool.hpp"
 #include "base/endian.hpp"
 
 namespace ottla::core {
@@ -68,7 +69,7 @@ public:
                 continue;
             }
             if (length > largest_slice) {
-                large_ = Buffer::allocate(length);
+                large_ = pool_.allocate(length);
                 std::memcpy(large_.mutable_data(), block_.data() + begin_ + prefix_size, have);
                 large_filled_ = have;
                 begin_ = end_;
@@ -86,6 +87,8 @@ public:
 private:
     static constexpr size_t smallest_read = 2 * 1024;
     static constexpr size_t largest_slice = 16 * 1024;
+    /// Of memory that no frame is in: a few frames of the usual size.
+    static constexpr size_t max_kept = 4 * 1024 * 1024;
 
     Error refuse(uint32_t announced) const {
         const uint32_t http = 0x48545450;      // "HTTP"
@@ -108,6 +111,7 @@ private:
     Buffer block_;
     size_t begin_ = 0;
     size_t end_ = 0;
+    BufferPool pool_{max_kept};
     Buffer large_;
     size_t large_filled_ = 0;
 };
