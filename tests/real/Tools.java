@@ -22,6 +22,9 @@ import org.apache.kafka.common.utils.Exit;
 
 public class Tools {
     static class Exited extends RuntimeException {
+        Exited() {
+            super(null, null, false, false);
+        }
     }
 
     static final List<Runnable> hooks = new ArrayList<>();

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from program import MEGABYTES, assert_same_files, ottla, start_ottla, write_text
 from real_cluster import cluster, wait_until
-from traffic import Traffic, end, leader_of, make_topic, wait_for_other_leader
+from traffic import Traffic, leader_of, make_topic, wait_for_other_leader
 
 SHORT_PAUSE_SECONDS = 3.5
 """Within the brokers' session: the paused leader remains the leader, and goes on with what it was sent meanwhile."""
@@ -89,8 +89,7 @@ class SlowReader:
         small_queue = ("-X", "queued.max.messages.kbytes=512", "-X", "fetch.message.max.bytes=100000")
         with open(self.told, "wb") as told, open(self.back, "wb") as back:
             words = ["consume", "-t", topic, "-o", "beginning", "-e", *small_queue]
-            self.consumer = start_ottla(*words, stdout=subprocess.PIPE, stderr=told)
-            test.addCleanup(end, self.consumer)
+            self.consumer = start_ottla(test, *words, stdout=subprocess.PIPE, stderr=told)
             back.write(self.consumer.stdout.read(MEGABYTES * 200_000))
 
     def finish(self) -> None:
@@ -108,8 +107,7 @@ class Orphan:
         self.test, self.folder, self.topic = test, folder, topic
         ottla("produce", "-t", topic, self.write("one\n"))
         with open(folder / "orphan.got", "wb") as got, open(folder / "orphan.told", "wb") as told:
-            self.consumer = start_ottla("consume", "-t", topic, "-o", "beginning", "-u", stdout=got, stderr=told)
-        test.addCleanup(end, self.consumer)
+            self.consumer = start_ottla(test, "consume", "-t", topic, "-o", "beginning", "-u", stdout=got, stderr=told)
         wait_until(lambda: self.got() == b"one\n", 20, "one")
 
     def check_failure(self) -> None:

@@ -119,9 +119,9 @@ class KafkaTools:
     # -------- what is there
 
     def describe(self, topic: str) -> dict[int, dict]:
-        """The partitions of a topic as TopicCommand tells them."""
+        """The partitions of a topic as TopicCommand tells them; empty if there is no such topic (yet)."""
         rows = {}
-        for line in self.text("TopicCommand", "--describe", "--topic", topic).splitlines():
+        for line in self.text("TopicCommand", "--describe", "--if-exists", "--topic", topic).splitlines():
             if found := re.match(r"\s*Topic: \S+\s+Partition: (\d+)\s+Leader: (\S+)\s+Replicas: (\S+)\s+Isr: (\S*)", line):
                 replicas, isr = ([int(node) for node in found[i].split(",") if node] for i in (3, 4))
                 rows[int(found[1])] = {

@@ -1,5 +1,7 @@
 """Runs the program `ottla`, and makes the text that the tests send."""
 
+import atexit
+import contextlib
 import filecmp
 import os
 import random
@@ -27,9 +29,26 @@ def ottla(*arguments, status: int = 0, seconds: float = 120, **options) -> subpr
     return done
 
 
-def start_ottla(*arguments, seconds: float = 180, **options) -> subprocess.Popen:
-    """In the background; it ends after `seconds` even if nobody ends it."""
-    return subprocess.Popen(["timeout", "--foreground", str(seconds), *_command(arguments)], **options)
+def start_ottla(test, *arguments, seconds: float = 400, **options) -> subprocess.Popen:
+    """In the background, until the test ends; after `seconds` it ends even if nobody is left to end it."""
+    process = subprocess.Popen(["timeout", "--foreground", str(seconds), *_command(arguments)], **options)
+    test.addCleanup(_end, process)
+    atexit.register(_end, process)  # an interrupt skips what a test has to clean up
+    return process
+
+
+def _end(process: subprocess.Popen) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream:
+            with contextlib.suppress(OSError):  # what nobody reads any more
+                stream.close()
 
 
 def _command(arguments) -> list[str]:

@@ -22,7 +22,7 @@ def make_topic(name: str, *replicas: int) -> None:
 
 
 def leader_of(topic: str) -> int:
-    return cluster().tools.describe(topic)[0]["leader"]
+    return cluster().tools.describe(topic).get(0, {}).get("leader", -1)
 
 
 def wait_for_other_leader(topic: str, old: int) -> None:
@@ -36,15 +36,14 @@ class Traffic:
         self.test, self.topic = test, topic
         self.sent, self.got, self.told = (folder / f"{topic}.{end}" for end in ("sent", "got", "told"))
         with open(self.told, "wb") as told, open(self.got, "wb") as got:
-            self.consumer = start_ottla("consume", "-t", topic, "-o", "beginning", *options, stdout=got, stderr=told)
-            test.addCleanup(end, self.consumer)
+            self.consumer = start_ottla(test, "consume", "-t", topic, "-o", "beginning", *options, stdout=got, stderr=told)
             producing = ["produce", "-t", topic, "-p", 0, "--json", *options]
-            self.producer = start_ottla(*producing, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=told)
-            test.addCleanup(end, self.producer)
+            self.producer = start_ottla(test, *producing, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=told)
         self.lines = 0
         self.stopping = threading.Event()
         self.feeder = threading.Thread(target=self._feed, daemon=True)
         self.feeder.start()
+        test.addCleanup(self.stop_feeding)
 
     def _feed(self) -> None:
         with open(self.sent, "wb") as sent:
@@ -58,12 +57,15 @@ class Traffic:
             except BrokenPipeError:
                 pass  # finish() tells
 
+    def stop_feeding(self) -> None:
+        self.stopping.set()
+        self.feeder.join(60)
+
     def fail(self, what: str) -> None:
         self.test.fail(f"{self.topic}: {what}\n{self.told.read_text(errors='replace')}\n{cluster().log_tails()}")
 
     def finish(self) -> None:
-        self.stopping.set()
-        self.feeder.join(60)
+        self.stop_feeding()
         try:
             summary, _ = self.producer.communicate(timeout=100)
         except subprocess.TimeoutExpired:
@@ -90,16 +92,3 @@ class Traffic:
             if self.consumer.poll() is not None or time.monotonic() > deadline:
                 self.fail(f"the consumer stopped at {self.got.stat().st_size} of {size} bytes")
             time.sleep(0.05)
-
-
-def end(process: subprocess.Popen) -> None:
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    for stream in (process.stdin, process.stdout):
-        if stream:
-            stream.close()
