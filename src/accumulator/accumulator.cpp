@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <optional>
 #include <thread>
 
 #include "accumulator/partitioner.hpp"
@@ -30,9 +31,16 @@ struct CacheEntry {
 };
 struct ThreadCache {
     std::array<CacheEntry, 16> entries;
-    Rng rng{std::hash<std::thread::id>{}(std::this_thread::get_id())};
+    std::optional<Rng> rng;
 };
-thread_local ThreadCache cache;
+// Needs no code to come into being, or each use would have to look whether that has run.
+thread_local constinit ThreadCache cache;
+
+Rng& thread_rng() {
+    if (!cache.rng)
+        cache.rng.emplace(std::hash<std::thread::id>{}(std::this_thread::get_id()));
+    return *cache.rng;
+}
 
 // Good enough to keep a thread's few topics apart: their names usually differ in length or at an end.
 CacheEntry& cache_entry(std::string_view name) {
@@ -131,7 +139,7 @@ int32_t Accumulator::choose(Topic& topic, Bytes key, const PartitionTable& table
     const int32_t hashed = count == 1 ? 0 : partition_of(config_.partitioner, key, count);
     if (hashed != partition_any)
         return hashed;
-    const auto random = [&] { return static_cast<int32_t>(cache.rng.below(static_cast<uint64_t>(count))); };
+    const auto random = [&] { return static_cast<int32_t>(thread_rng().below(static_cast<uint64_t>(count))); };
     const auto sticky_ms = config_.sticky.count();
     if (sticky_ms == 0)
         return random();

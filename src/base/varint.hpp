@@ -13,7 +13,8 @@ inline constexpr size_t max_varint64 = 10;
 constexpr uint64_t zigzag(int64_t v) { return (static_cast<uint64_t>(v) << 1) ^ static_cast<uint64_t>(v >> 63); }
 constexpr int64_t unzigzag(uint64_t v) { return static_cast<int64_t>(v >> 1) ^ -static_cast<int64_t>(v & 1); }
 
-constexpr size_t uvarint_size(uint64_t v) { return (static_cast<size_t>(std::bit_width(v | 1)) + 6) / 7; }
+/// Seven bits a byte: ceil(width / 7) for widths up to 64, without a division.
+constexpr size_t uvarint_size(uint64_t v) { return (static_cast<size_t>(std::bit_width(v | 1)) * 9 + 64) / 64; }
 constexpr size_t varint_size(int64_t v) { return uvarint_size(zigzag(v)); }
 
 /// Writes `v` at `out`, which has room for it; returns the byte after.
