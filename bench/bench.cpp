@@ -73,7 +73,7 @@ size_t Options::size() const {
     return static_cast<size_t>(bytes);
 }
 
-Values::Values(const Options& options)
+Values::Values(const Options& options, size_t enough)
     : size_(options.size()) {
     const std::string path = options.text("text", "");
     if (!path.empty()) {
@@ -84,7 +84,7 @@ Values::Values(const Options& options)
         return;
     }
     // Without a file: words, so that codecs have something to find.
-    for (uint64_t i = 0; text_.size() < std::max(size_, size_t{1} << 20); ++i)
+    for (uint64_t i = 0; text_.size() < std::max(size_, enough); ++i)
         text_ += "line " + std::to_string(i * 2654435761u % 100'003) + " of a letter to Ottla, ";
 }
 

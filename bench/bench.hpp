@@ -46,7 +46,8 @@ private:
 /// Value i is text[(i mod floor(len/size)) * size :][:size]. They are taken in order.
 class Values {
 public:
-    explicit Values(const Options& options);
+    /// `enough`: bytes of words, when there is no `text`.
+    explicit Values(const Options& options, size_t enough = size_t{1} << 20);
 
     std::string_view next() {
         if (at_ + size_ > text_.size())

@@ -27,7 +27,7 @@ nlohmann::json run_until(const Options& options, std::chrono::duration<double> s
         out["errors"] = errors;
     };
     if (role == "producer") {
-        Values values(options);
+        Values values(options, options.size());
         bool done = false;
         Producer producer(producer_config(options), producer_options(last, [&](const Delivery& delivery) {
                               done = true;

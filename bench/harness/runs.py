@@ -116,17 +116,18 @@ def run(program: Program, mode: str, options: dict, bootstrap: str, limit: float
     for key, value in options.items():
         words += [f"--{key}", value]
     begin = time.monotonic()
-    process = subprocess.Popen([str(w) for w in words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # Unbuffered, so that reading FIRST takes nothing of what follows away from `communicate`.
+    process = subprocess.Popen([str(w) for w in words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
     try:
         seen = {}
         if mode in ("first", "idle"):
             ready, _, _ = select.select([process.stdout], [], [], limit)
-            if not ready or process.stdout.readline().strip() != "FIRST":
+            if not ready or process.stdout.readline().strip() != b"FIRST":
                 raise Failed(f"{program.name} {mode}: no FIRST")
             seen["first_ms"] = (time.monotonic() - begin) * 1000
             if mode == "idle":
                 seen |= watch_idle(process.pid, options["duration"])
-        output, errors = process.communicate(timeout=limit)
+        output, errors = (stream.decode(errors="replace") for stream in process.communicate(timeout=limit))
     except subprocess.TimeoutExpired:
         raise Failed(f"{program.name} {mode}: not done after {limit:.0f} s") from None
     finally:

@@ -386,7 +386,7 @@ nlohmann::json first_or_idle(const Options& options) {
         measure.finish(out, 1, options.size());
     };
     if (role == "producer") {
-        Values values(options);
+        Values values(options, options.size());
         Handle producer(options, producer_type, &reports);
         producer.send(Handle::Call::producev, values.next(), {}, -1, nullptr);
         serve([&] {
