@@ -156,6 +156,17 @@ def main_build(check: Check) -> None:
     check.part("command line", [[*unittest, "tests/cli"]], count_unittest, OTTLA=str(binaries / "ottla"))
 
 
+def benchmarks(check: Check) -> None:
+    if not (ROOT / "build/release/bin/ottla-bench").exists():
+        return
+    unittest = [sys.executable, "-B", "-m", "unittest", "discover", "-p", "*_test.py", "-s"]
+    check.part("benchmark program", [[*unittest, "tests/bench"]], count_unittest)
+    if shutil.which("valgrind"):
+        check.part("instruction guard", [["bench/guard"]], count_plain)
+    else:
+        check.leave_out("instruction guard", "valgrind is not installed")
+
+
 def real_brokers(check: Check) -> None:
     missing = [program for program in ("java", "mvn") if not shutil.which(program)]
     if missing:
@@ -193,6 +204,7 @@ def main() -> int:
     print(f"Level {level}, {check.jobs} cores\n", flush=True)
     sources_and_scripts(check)
     main_build(check)
+    benchmarks(check)
     if check.level >= LEVELS.index("default"):
         real_brokers(check)
         check.sanitizer("asan", "AddressSanitizer and UBSan", ["unit", "mock_tests"])

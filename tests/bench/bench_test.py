@@ -1,0 +1,127 @@
+"""ottla-bench keeps its command-line contract: modes, keys of the result line, bad input. Small counts, no judgement of speed."""
+
+import json
+import os
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "bench"))
+from harness.broker import Broker  # noqa: E402
+
+BUILD = Path(os.environ.get("OTTLA_BUILD", ROOT / "build/release"))
+KEYS = {"client", "mode", "count", "errors", "wall_s", "msg_s", "mb_s", "cpu_ns_msg", "user_ns_msg", "sys_ns_msg", "csw", "maxrss_kb", "threads"}
+PERCENTILES = {"p50_us", "p90_us", "p99_us", "p999_us", "max_us"}
+
+
+def bench(*words, **environment) -> subprocess.CompletedProcess:
+    command = [BUILD / "bin/ottla-bench", *words]
+    return subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, timeout=120, check=False, env={**os.environ, **environment}
+    )
+
+
+class NullBrokerTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.broker = Broker(BUILD, null=True, partitions=3, arguments=("--codec", "lz4"))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.broker.close()
+
+    def result(self, mode: str, *words, **environment) -> dict:
+        done = bench(mode, "--bootstrap", self.broker.bootstrap, "--some-other-key", "1", *words, **environment)
+        self.assertEqual(0, done.returncode, done.stderr + done.stdout)
+        lines = done.stdout.splitlines()
+        if mode in ("first", "idle"):
+            self.assertEqual("FIRST", lines.pop(0))
+        self.assertEqual(1, len(lines))
+        result = json.loads(lines[0])
+        self.assertLessEqual(KEYS, set(result))
+        self.assertEqual(("ottla", mode, 0), (result["client"], result["mode"], result["errors"]))
+        return result
+
+    def test_produce(self):
+        for words in (["--keys", 1], ["--compression", "zstd"], ["--idempotence", 0], ["--batch-size", 20_000, "--linger-ms", 0]):
+            result = self.result("produce", "--count", 20_000, "--warmup", 1000, "--size", 50, "--partitions", 3, *words)
+            self.assertEqual(20_000, result["count"])
+            self.assertEqual(2, result["threads"])
+
+    def test_outstanding_messages_are_limited(self):
+        self.assertEqual(2000, self.result("produce", "--count", 2000, "--max-outstanding", 1, "--linger-ms", 0)["count"])
+
+    def test_consume_in_each_way(self):
+        for api in ("records", "poll", "consume"):
+            result = self.result("consume", "--count", 20_000, "--partitions", 3, "--api", api)
+            self.assertGreaterEqual(result["count"], 20_000)
+            self.assertGreater(result["touched"], 0)
+
+    def test_latency_leaves_the_first_second_out(self):
+        result = self.result("latency", "--rate", 500, "--duration", 1.5, "--warmup-s", 0.5, "--linger-ms", 0)
+        self.assertEqual(500, result["count"])
+        self.assertLessEqual(PERCENTILES, set(result))
+        self.assertTrue(0 < result["p50_us"] <= result["p90_us"] <= result["p99_us"] <= result["p999_us"] <= result["max_us"])
+
+    def test_first_and_idle(self):
+        for role in ("producer", "consumer"):
+            self.result("first", "--role", role)
+            self.result("idle", "--role", role, "--duration", 0.2)
+
+    def test_floor(self):
+        for role in ("produce", "consume"):
+            self.assertGreaterEqual(self.result("floor", "--role", role, "--count", 30_000)["count"], 30_000)
+        self.assertLessEqual(PERCENTILES, set(self.result("floor", "--role", "latency", "--rate", 500, "--duration", 1, "--warmup-s", 0.5)))
+
+    def test_allocations_are_counted_when_the_counter_is_loaded(self):
+        result = self.result("produce", "--count", 50_000, LD_PRELOAD=str(BUILD / "bench/libmalloccount.so"))
+        self.assertTrue(0 < result["allocs_msg"] < 1)
+        self.assertGreater(result["alloc_bytes_msg"], 0)
+        self.assertNotIn("allocs_msg", self.result("produce", "--count", 1000))
+
+
+class StoringBrokerTest(unittest.TestCase):
+    def test_end_to_end(self):
+        with Broker(BUILD, null=False, partitions=2) as broker:
+            words = ["--rate", 500, "--duration", 1.5, "--warmup-s", 0.5, "--linger-ms", 0, "--partitions", 2, "--size", 40]
+            done = bench("e2e", "--bootstrap", broker.bootstrap, *words)
+            self.assertEqual(0, done.returncode, done.stderr)
+            result = json.loads(done.stdout)
+            self.assertEqual((500, 0), (result["count"], result["errors"]))
+            self.assertLessEqual(KEYS | PERCENTILES, set(result))
+
+
+class BadInputTest(unittest.TestCase):
+    def test_what_makes_no_sense_is_refused(self):
+        rows = [
+            ([], "MODE is one of: consume e2e first floor idle latency produce"),
+            (["dance"], "MODE is one of"),
+            (["produce", "count", "1"], "expected --key value, found count"),
+            (["produce", "--count"], "--count has no value"),
+            (["produce", "--count", "many"], "--count: not a number: many"),
+            (["produce", "--count", "1.5"], "--count: not a whole number: 1.5"),
+            (["produce", "--size", "0"], "--size: between 1 and"),
+            (["consume", "--partitions", "0"], "--partitions: between 1 and"),
+            (["latency", "--duration", "1"], "nothing would be measured"),
+            (["produce", "--text", "/does/not/exist"], "--text /does/not/exist: cannot be read"),
+            (["first", "--role", "queen"], "--role queen"),
+        ]
+        for words, text in rows:
+            with self.subTest(words=words):
+                done = bench(*words)
+                self.assertEqual(2, done.returncode, done.stderr)
+                self.assertIn(text, done.stderr)
+
+    def test_a_broker_that_cannot_be_reached_ends_the_run(self):
+        modes = [["produce"], ["consume"], ["latency", "--duration", "1.1"], ["e2e"], ["first"], ["idle", "--role", "consumer"]]
+        for mode in modes:
+            with self.subTest(mode=mode):
+                done = bench(*mode, "--bootstrap", "127.0.0.1:1", "--patience-s", 1)
+                self.assertEqual(1, done.returncode, done.stdout)
+                self.assertIn("nothing came from 127.0.0.1:1 for 1 s", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
