@@ -150,6 +150,9 @@ def main_build(check: Check) -> None:
     else:
         check.leave_out("kcat and the embedded cluster", "kcat is not installed")
     check.part("threads", [[binaries / "threads"]], count_catch)
+    seeds = "1-20000" if check.level >= LEVELS.index("full") else "1-500"
+    check.part("simulation", [[binaries / "ottla-sim", "--seeds", seeds, "--coverage"]], count_plain)
+    check.part("simulation, planted bugs", [[binaries / "sim_tests"]], count_catch)
     examples = sorted(path.stem for path in (ROOT / "examples").glob("*.cpp"))
     check.part("examples", [[binaries / name] for name in examples if (binaries / name).exists()], count_one)
     unittest = [sys.executable, "-B", "-m", "unittest", "discover", "-p", "*_test.py", "-s"]
@@ -207,7 +210,7 @@ def main() -> int:
     benchmarks(check)
     if check.level >= LEVELS.index("default"):
         real_brokers(check)
-        check.sanitizer("asan", "AddressSanitizer and UBSan", ["unit", "mock_tests"])
+        check.sanitizer("asan", "AddressSanitizer and UBSan", ["unit", "mock_tests", "sim_tests"])
         check.sanitizer("tsan", "ThreadSanitizer", ["unit", "mock_tests", "threads"], TSAN_OPTIONS="halt_on_error=1")
     if check.level >= LEVELS.index("full"):
         fuzzing(check)

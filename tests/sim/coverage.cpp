@@ -1,0 +1,116 @@
+#include "sim/coverage.hpp"
+
+#include <fmt/format.h>
+
+#include "base/probe.hpp"
+
+namespace ottla::sim {
+namespace {
+
+struct Step {
+    int from;
+    int to;
+    std::string_view exception{};
+};
+
+struct Machine {
+    std::string_view name;
+    std::vector<std::string_view> states; ///< by their numbers
+    std::vector<Step> steps;
+};
+
+constexpr std::string_view old_broker = "only without ApiVersions, and the mock takes no requests that old";
+
+// The states in the order of their enums.
+const std::vector<Machine> machines{
+    {"connection", // core::Connection::State
+     {"opening", "negotiating", "ready", "down"},
+     {{0, 1}, {0, 2, old_broker}, {0, 3}, {1, 2}, {1, 3}, {2, 3}}},
+    {"identity", // ProducerCore::IdState
+     {"unneeded", "wanted", "asking", "known", "renewing"},
+     {{1, 2}, {2, 1}, {2, 3}, {3, 4}, {4, 1}}},
+    {"batch", // accumulator::Batch::State
+     {"open", "waiting", "in_flight", "reported"},
+     {{0, 1}, {0, 3}, {1, 2}, {1, 3}, {2, 1}, {2, 3}}},
+    {"position", // core::Fetcher::State
+     {"need_offset", "asking", "reading", "stopped"},
+     {{0, 1}, {0, 2}, {1, 0}, {0, 3}, {2, 0}, {2, 3}}},
+    {"verdict", // from: whether the batch is idempotent; to: core::produce::Verdict
+     {"delivered", "retry", "refresh_retry", "fail", "fatal"},
+     {{0, 0},
+      {0, 1},
+      {0, 2},
+      {0, 3},
+      {0, 4, "there is no fatal error for a plain producer"},
+      {1, 0},
+      {1, 1},
+      {1, 2},
+      {1, 3},
+      {1, 4}}},
+};
+
+std::string name_of(const Machine& machine, int from, int to) {
+    const auto state = [&](int number) {
+        const auto index = static_cast<size_t>(number);
+        return index < machine.states.size() ? std::string(machine.states[index]) : fmt::format("{}", number);
+    };
+    if (machine.name == "verdict")
+        return fmt::format("{}: {}", from ? "idempotent" : "plain", state(to));
+    return fmt::format("{} > {}", state(from), state(to));
+}
+
+} // namespace
+
+void Coverage::listen() {
+    static std::map<std::tuple<std::string, int, int>, uint64_t>* counts;
+    counts = &counts_;
+    probe::on_step = [](std::string_view machine, int from, int to) {
+        if (from != to || machine == "verdict")
+            ++(*counts)[{std::string(machine), from, to}];
+    };
+}
+
+std::vector<Coverage::Row> Coverage::rows() const {
+    std::vector<Row> rows;
+    auto left = counts_;
+    for (const Machine& machine : machines) {
+        for (const Step& step : machine.steps) {
+            const std::tuple key(std::string(machine.name), step.from, step.to);
+            const auto found = left.find(key);
+            rows.push_back(
+                {.machine = std::string(machine.name),
+                 .step = name_of(machine, step.from, step.to),
+                 .count = found == left.end() ? 0 : found->second,
+                 .legal = true,
+                 .exception = std::string(step.exception)}
+            );
+            if (found != left.end())
+                left.erase(found);
+        }
+        for (const auto& [key, count] : left)
+            if (std::get<0>(key) == machine.name)
+                rows.push_back(
+                    {std::string(machine.name),
+                     name_of(machine, std::get<1>(key), std::get<2>(key)),
+                     count,
+                     false,
+                     {}}
+                );
+    }
+    return rows;
+}
+
+std::vector<std::string> Coverage::complaints() const {
+    std::vector<std::string> complaints;
+    for (const Row& row : rows()) {
+        if (!row.legal)
+            complaints.push_back(
+                fmt::format("{}: {} is not legal and occurred {} times", row.machine, row.step, row.count)
+            );
+        else if (row.count == 0 && row.exception.empty())
+            complaints.push_back(fmt::format("{}: {} never occurred", row.machine, row.step));
+    }
+    return complaints;
+}
+
+} // namespace ottla::sim

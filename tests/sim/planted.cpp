@@ -1,0 +1,54 @@
+#include "sim/planted.hpp"
+
+#include <algorithm>
+
+#include "base/probe.hpp"
+#include "sim/workload.hpp"
+
+namespace ottla::sim {
+namespace {
+
+constexpr PlantedBug bugs[] = {
+    {"expire_ambiguous_head", "a late batch with a number fails, and the next one goes out behind the gap"},
+    {"new_leader_before_old_drained",
+     "batches go to the new leader while others are unanswered at the old one"},
+    {"in_flight_per_leader", "what is in flight at the old leader is forgotten when the leader moves"},
+    {"more_than_five", "more batches of a partition are unresolved than a broker remembers"},
+    {"retry_out_of_order", "the newest of the waiting batches is sent first"},
+    {"forget_retry_timer", "nothing wakes the producer when a backoff is over"},
+    {"reuse_sequence", "two batches get the same number"},
+    {"lost_answer_is_success", "a batch whose answer was lost is reported as delivered"},
+    {"complete_twice", "a batch is reported twice"},
+    {"drop_one_reply", "an answer is thrown away and its request forgotten"},
+    {"maybe_sent_is_never_sent", "a request that may have been done is taken for one that was not sent"},
+    {"retry_under_new_identity", "a batch that may be stored is sent again under a new producer id"},
+    {"partial_write_again", "a piece that was written in part is written again from its start"},
+    {"drop_waiting_call", "calls that wait for a connection are dropped when it cannot be made"},
+    {"lose_record_on_reencode", "a record is lost on its way into the partitions that became known"},
+    {"fetch_position_after_cut", "a fetch that failed moves the position"},
+};
+
+} // namespace
+
+std::span<const PlantedBug> planted_bugs() {
+    return bugs;
+}
+
+std::optional<Hit>
+find_planted(const PlantedBug& bug, uint64_t first, uint64_t last, const std::vector<std::string>& names) {
+    for (uint64_t seed = first; seed <= last; ++seed) {
+        for (const Workload& workload : workloads()) {
+            if (!names.empty() && std::find(names.begin(), names.end(), workload.name) == names.end())
+                continue;
+            probe::planted_bug = bug.name;
+            probe::planted_passes = 0;
+            RunResult result = workload.run({.seed = seed});
+            probe::planted_bug = {};
+            if (!result.violation.empty())
+                return Hit{seed, std::string(workload.name), std::move(result.violation)};
+        }
+    }
+    return std::nullopt;
+}
+
+} // namespace ottla::sim

@@ -1,0 +1,264 @@
+// Produce while everything breaks, heal, flush, read back: plain and idempotent, acks=all.
+#include <memory>
+
+#include "sim/producer_client.hpp"
+#include "sim/reader_client.hpp"
+#include "sim/trouble.hpp"
+#include "sim/workload.hpp"
+
+namespace ottla::sim {
+namespace {
+
+/// Within so much virtual time after healing all outcomes must be settled, and all be read back.
+constexpr Duration patience = 90s;
+
+/// How one seed's producer behaves, drawn before anything happens.
+struct Plan {
+    config::ClientConfig config;
+    bool may_fail = false; ///< some messages may be reported as failed
+    bool fatal_errors = false;
+    bool errors_that_stay = false;
+    bool purges = false;
+    Duration producing;
+    int64_t messages;
+};
+
+config::ClientConfig base_config(World& world) {
+    config::ClientConfig config;
+    for (size_t id = 1; id <= world.cluster.brokers().size(); ++id)
+        if (id == 1 || world.chance(60))
+            config.bootstrap_servers.push_back({"b" + std::to_string(id), 9092});
+    config.socket_timeout = world.ms_between(300, 5000);
+    config.socket_setup_timeout = world.ms_between(300, 5000);
+    config.reconnect_backoff = world.ms_between(1, 100);
+    config.reconnect_backoff_max = config.reconnect_backoff + world.ms_between(0, 1000);
+    config.retry_backoff = world.ms_between(1, 200);
+    config.retry_backoff_max = config.retry_backoff + world.ms_between(0, 800);
+    config.metadata_refresh_interval = world.chance(50) ? world.ms_between(100, 3000) : 300s;
+    config.connections_max_idle = world.chance(15) ? world.ms_between(200, 2000) : 0ms;
+    return config;
+}
+
+Plan draw(World& world, bool idempotent) {
+    Plan plan{.config = base_config(world)};
+    auto& config = plan.config;
+    config.enable_idempotence = idempotent;
+    config.max_in_flight =
+        idempotent ? static_cast<int32_t>(world.between(1, 5)) : (world.chance(60) ? 1 : 5);
+    config.linger_ms = world.chance(50) ? 0 : static_cast<double>(world.between(1, 30));
+    config.batch_num_messages = static_cast<int32_t>(world.between(1, world.chance(50) ? 3 : 40));
+    config.batch_size = static_cast<int32_t>(world.chance(80) ? 100'000 : world.between(200, 5000));
+    config.message_max_bytes = 1'000'000;
+    config.request_timeout = 1s;
+    config.sticky_linger = world.ms_between(0, 20);
+    if (world.chance(15))
+        config.compression = static_cast<Compression>(world.between(1, 4));
+    // Until epochs are renewed without loss, a late batch is reported as failed; so most seeds leave time
+    // enough to heal.
+    config.message_timeout = world.chance(70) ? 0s : world.ms_between(300, 6000);
+    if (world.chance(5))
+        config.retries = static_cast<int32_t>(world.between(0, 3));
+    plan.purges = world.chance(5);
+    plan.errors_that_stay = world.chance(15);
+    plan.fatal_errors = world.chance(4);
+    plan.may_fail = config.message_timeout != 0s || config.retries < 1000 || plan.purges ||
+                    plan.errors_that_stay || (plan.fatal_errors);
+    plan.producing = world.ms_between(5, world.chance(50) ? 400 : 8000);
+    plan.messages = world.between(1, world.chance(30) ? 250 : 80);
+    return plan;
+}
+
+void create_topics(World& world) {
+    const auto brokers = static_cast<int32_t>(world.cluster.brokers().size());
+    const int64_t topics = world.between(1, 3);
+    for (int64_t i = 0; i < topics; ++i) {
+        const Error error = world.cluster.create_topic(
+            {.name = "t" + std::to_string(i),
+             .partitions = static_cast<int32_t>(world.between(1, 4)),
+             .replication_factor = static_cast<int16_t>(std::min(brokers, 3)),
+             .assignment = {},
+             .config = {}}
+        );
+        if (error)
+            world.violate("create_topic: {}", error.message());
+    }
+}
+
+/// Hands in `left` messages in bursts until `end`.
+void keep_producing(World& world, ProducerClient& producer, int64_t left, TimePoint end) {
+    if (left <= 0)
+        return;
+    const auto& topics = world.cluster.topics();
+    for (int64_t burst = std::min(left, world.between(1, world.chance(30) ? 40 : 6)); burst > 0;
+         --burst, --left) {
+        auto topic = topics.begin();
+        std::advance(topic, static_cast<std::ptrdiff_t>(world.rng.below(topics.size())));
+        const bool keyless = world.chance(15);
+        const auto partition =
+            keyless ? partition_any : static_cast<int32_t>(world.rng.below(topic->second.partitions.size()));
+        const auto padding =
+            static_cast<size_t>(world.chance(3) ? world.between(3000, 20'000) : world.between(0, 60));
+        producer.produce(topic->first, partition, padding);
+    }
+    const Duration rest = std::max<Duration>(end - world.now(), 0ns);
+    const Duration pause = std::min(rest, world.within(rest * 2 / std::max<int64_t>(1, left / 4 + 1)));
+    world.queue.after(pause, [&world, &producer, left, end] { keep_producing(world, producer, left, end); });
+}
+
+void judge_failures(World& world, const Ledger& ledger, const Plan& plan, const std::set<Errc>& injected) {
+    for (size_t id = 0; id < ledger.messages().size(); ++id) {
+        const Message& message = ledger.messages()[id];
+        if (message.reports == 0 || message.acknowledged())
+            continue;
+        if (!plan.may_fail) {
+            world.violate(
+                "message {} failed with {}, though it had all the time", id, error_name(message.outcome)
+            );
+            return;
+        }
+        const bool own =
+            message.outcome == Errc::_msg_timed_out ? plan.config.message_timeout != 0s
+            : message.outcome == Errc::_purge_queue || message.outcome == Errc::_purge_inflight ? plan.purges
+            : message.outcome == Errc::_transport || message.outcome == Errc::_timed_out
+                ? plan.config.retries < 1000 || plan.config.message_timeout != 0s || plan.purges ||
+                      plan.errors_that_stay
+                : injected.contains(message.outcome) || message.outcome == Errc::not_leader_for_partition;
+        if (!own)
+            world.violate(
+                "message {} failed with {}, which nothing explains", id, error_name(message.outcome)
+            );
+    }
+}
+
+void read_back(World& world, const Ledger& ledger, bool trouble_wanted) {
+    config::ClientConfig config = base_config(world);
+    config.allow_auto_create_topics = false;
+    config.auto_offset_reset = world.chance(20) ? config::OffsetReset::error : config::OffsetReset::earliest;
+    config.enable_partition_eof = true;
+    config.isolation =
+        world.chance(50) ? config::Isolation::read_committed : config::Isolation::read_uncommitted;
+    config.fetch_wait_max = world.ms_between(1, 300);
+    config.fetch_error_backoff = world.ms_between(1, 300);
+    config.fetch_partition_max_bytes =
+        static_cast<int32_t>(world.chance(50) ? 1'000'000 : world.between(1, 3000));
+    config.fetch_max_bytes = static_cast<int32_t>(world.chance(50) ? 50'000'000 : world.between(1, 10'000));
+    config.queued_min_messages = static_cast<int32_t>(world.between(1, 200));
+    config.queued_max_kbytes = world.between(1, 100);
+    ReaderClient reader(world, config, world.rng.next());
+    for (const auto& [where, log] : ledger.logs()) {
+        const int64_t beyond =
+            static_cast<int64_t>(log.size()) + world.between(1, 100); // out of range: by auto.offset.reset
+        const int64_t nowhere = world.chance(50) ? beyond : offset_stored; // no group, so nothing is stored
+        const int64_t from = world.chance(10) ? nowhere : world.chance(50) ? 0 : offset_beginning;
+        reader.read(where.first, where.second, from, log);
+    }
+    Trouble trouble(world, {&reader.loop()});
+    const TimePoint end = world.now() + world.ms_between(10, 1000);
+    if (trouble_wanted) {
+        trouble.begin({.until = end});
+        world.run_until(end, [&] { return reader.done(); });
+        trouble.heal();
+    }
+    if (!world.run_until(world.now() + patience, [&] { return reader.done(); }))
+        world.violate("not read back within {} s after healing: {}", patience / 1s, reader.unfinished());
+    reader.close();
+}
+
+RunResult run(const RunOptions& options, bool idempotent) {
+    World world({.seed = options.seed, .transcript_lines = options.transcript_lines});
+    const auto brokers = static_cast<int>(world.between(1, 4));
+    world.add_brokers(brokers);
+    const Plan plan = draw(world, idempotent);
+    world.note(
+        "{} producer, {} brokers, in flight {}, linger {} ms, message.timeout.ms {}, socket.timeout.ms {}",
+        idempotent ? "idempotent" : "plain",
+        brokers,
+        plan.config.max_in_flight,
+        plan.config.linger_ms,
+        plan.config.message_timeout.count(),
+        plan.config.socket_timeout.count()
+    );
+    world.tap.set_limit(static_cast<size_t>(std::min(5, plan.config.max_in_flight)));
+    create_topics(world);
+    Ledger ledger(
+        world, {.idempotent = idempotent, .in_order = idempotent || plan.config.max_in_flight == 1}
+    );
+    {
+        ProducerClient producer(world, ledger, plan.config, world.rng.next());
+        Trouble trouble(world, {&producer.loop()});
+        const TimePoint end = world.now() + plan.producing;
+        if (options.trouble)
+            trouble.begin(
+                {.until = end,
+                 .lose_tails = brokers > 1,
+                 .errors_that_stay = plan.errors_that_stay,
+                 .fatal_errors = plan.fatal_errors}
+            );
+        keep_producing(world, producer, plan.messages, end);
+        if (plan.purges && options.trouble)
+            world.queue.after(world.within(plan.producing), [&] { producer.purge(); });
+        world.run_to(end + 1ns);
+        trouble.heal();
+        producer.begin_flush();
+        if (!world.run_until(world.now() + patience, [&] {
+                return ledger.unreported() == 0 && producer.flushed();
+            }))
+            world.violate(
+                "{} of {} messages are not reported {} s after healing{}",
+                ledger.unreported(),
+                ledger.messages().size(),
+                patience / 1s,
+                producer.flushed() ? "" : ", and flush has not ended"
+            );
+        if (producer.fatal() && !plan.fatal_errors)
+            world.violate("fatal: {}, which nothing explains", producer.fatal()->message());
+        if (!producer.fatal())
+            judge_failures(world, ledger, plan, trouble.injected());
+        producer.close();
+        if (world.violation.empty() && producer.outstanding() != 0)
+            world.violate("{} messages keep their credit although all are reported", producer.outstanding());
+    }
+    // Late copies that were on their way when connections ended arrive now, if ever.
+    world.run_to(world.now() + 15s);
+    if (world.violation.empty())
+        ledger.check_logs();
+    if (world.violation.empty())
+        read_back(world, ledger, options.trouble);
+
+    RunResult result;
+    result.violation = world.violation;
+    result.hash = world.transcript.hash();
+    result.transcript = world.transcript.last();
+    result.faults = world.faults;
+    result.events = world.queue.done();
+    result.virtual_seconds = std::chrono::duration<double>(world.now() - EventQueue::start).count();
+    result.messages = ledger.messages().size();
+    result.acknowledged = ledger.acknowledged();
+    result.failed = ledger.messages().size() - ledger.unreported() - ledger.acknowledged();
+    result.lost_batches = world.cluster.lost_batches();
+    return result;
+}
+
+constexpr Workload all[] = {
+    {"idempotent",
+     "an idempotent producer, then a consumer",
+     [](const RunOptions& options) { return run(options, true); }},
+    {"plain",
+     "a producer with acks=all and 1 or 5 requests in flight, then a consumer",
+     [](const RunOptions& options) { return run(options, false); }},
+};
+
+} // namespace
+
+std::span<const Workload> workloads() {
+    return all;
+}
+
+const Workload* find_workload(std::string_view name) {
+    for (const Workload& workload : all)
+        if (workload.name == name)
+            return &workload;
+    return nullptr;
+}
+
+} // namespace ottla::sim

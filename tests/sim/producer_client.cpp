@@ -1,0 +1,134 @@
+#include "sim/producer_client.hpp"
+
+#include <algorithm>
+
+namespace ottla::sim {
+namespace {
+
+constexpr uint32_t own_lane = 1;
+
+accumulator::AccumulatorConfig limits_of(const config::ClientConfig& config) {
+    return {
+        .limits = {.bytes = static_cast<size_t>(config.batch_size), .records = config.batch_num_messages},
+        .max_messages = config.queue_max_messages,
+        .max_bytes = config.queue_max_kbytes * 1024,
+        .max_record_bytes = static_cast<size_t>(config.message_max_bytes),
+        .partitioner = config.partitioner,
+        .sticky = config.sticky_linger,
+    };
+}
+
+} // namespace
+
+ProducerClient::ProducerClient(World& world, Ledger& ledger, config::ClientConfig config, uint64_t seed)
+    : world_(world)
+    , ledger_(ledger)
+    , config_(std::move(config))
+    , loop_(world.queue)
+    , accumulator_(
+          limits_of(config_),
+          [this] {
+              rung_ = true;
+              loop_.notify();
+          }
+      )
+    , cluster_(loop_.scheduler(), world.network.links_of(loop_), config_, *this, seed)
+    , core_(
+          accumulator_,
+          core::produce::ClusterPorts{
+              .caller = cluster_.caller(),
+              .metadata = cluster_.metadata(),
+              .produce_version = [this](int32_t node
+                                 ) { return cluster_.usable_version(node, msg::ApiKey::produce); },
+              .prepare = [this](int32_t node) { cluster_.prepare(node, core::Lane::produce, own_lane); }},
+          config_,
+          *this,
+          *this,
+          own_lane,
+          seed + 2
+      ) {
+    loop_.scheduler().add(core_);
+    loop_.on_drain([this] { drain(); });
+    loop_.notify();
+}
+
+void ProducerClient::drain() {
+    for (accumulator::Batch* batch : std::exchange(delivered_, {}))
+        accumulator_.finish(batch);
+    if (std::exchange(rung_, false))
+        core_.wake();
+}
+
+bool ProducerClient::produce(const std::string& topic, int32_t partition, size_t padding) {
+    const size_t id = ledger_.accept(topic, partition, padding);
+    const std::string value = Ledger::value_of(id, padding);
+    const Errc code = accumulator_.append(
+        {.topic = topic,
+         .key = {},
+         .value = value,
+         .headers = {},
+         .timestamp_ms = 0,
+         .partition = partition,
+         .token = {.value = id + 1, .kind = accumulator::TokenKind::opaque}}
+    );
+    if (code == Errc::no_error) {
+        world_.note("produce {}[{}]: message {}, {} bytes", topic, partition, id, value.size());
+        return true;
+    }
+    ledger_.withdraw();
+    if (code != Errc::_queue_full && !(code == Errc::_fatal && fatal_))
+        world_.violate("a message for {}[{}] was refused: {}", topic, partition, error_name(code));
+    return false;
+}
+
+void ProducerClient::flush(bool on) {
+    core_.set_flushing(on);
+    loop_.notify();
+}
+
+void ProducerClient::begin_flush() {
+    core_.flush(world_.now(), [this] { flushed_ = true; });
+    loop_.notify();
+}
+
+void ProducerClient::purge() {
+    world_.note("purge");
+    core_.purge(world_.now());
+    world_.tap.stop_checking();
+    loop_.notify();
+}
+
+void ProducerClient::close() {
+    core_.close(Error(Errc::_destroy, "closed"), world_.now());
+    drain();
+    loop_.scheduler().remove(core_);
+    cluster_.close(world_.now());
+    loop_.stop();
+}
+
+void ProducerClient::deliver(accumulator::Batch* batch) {
+    ledger_.on_delivered(*batch);
+    if (std::find(delivered_.begin(), delivered_.end(), batch) == delivered_.end())
+        delivered_.push_back(batch);
+}
+
+void ProducerClient::on_fatal(const Error& error) {
+    world_.note("fatal: {}", error.message());
+    if (fatal_)
+        world_.violate("a second fatal error: {}", error.message());
+    fatal_ = error;
+}
+
+void ProducerClient::on_error(const Error& error) {
+    world_.note("producer: {} {}", error_name(error.errc()), error.message());
+}
+
+void ProducerClient::on_log(int level, std::string_view facility, std::string_view text) {
+    world_.note("producer: {} {}: {}", level, facility, text);
+}
+
+void ProducerClient::on_throttle(int32_t node, std::chrono::milliseconds time) {
+    world_.note("producer: throttled by broker {}: {} ms", node, time.count());
+}
+
+} // namespace ottla::sim

@@ -1,0 +1,49 @@
+// Makes trouble in a world for a while, by its seed, then heals everything that can be healed.
+#pragma once
+
+#include <set>
+#include <vector>
+
+#include "sim/client_loop.hpp"
+#include "sim/world.hpp"
+
+namespace ottla::sim {
+
+class Trouble {
+public:
+    struct Options {
+        TimePoint until;
+        bool lose_tails = false;       ///< brokers that end may lose what they have not acknowledged
+        bool errors_that_stay = false; ///< errors that a batch fails by
+        bool fatal_errors = false;
+    };
+
+    Trouble(World& world, std::vector<ClientLoop*> loops)
+        : world_(world)
+        , loops_(std::move(loops)) {}
+
+    /// Plans what happens from now until `options.until`.
+    void begin(const Options& options);
+    /// Brokers are up, doors open, bytes flow again. What is gone without anybody being told stays so.
+    void heal();
+
+    /// Errors that brokers were made to answer.
+    const std::set<Errc>& injected() const { return injected_; }
+
+private:
+    void strike(Fault fault);
+    bool strike_stream(Fault fault);
+    bool strike_broker(Fault fault);
+    bool strike_request(Fault fault);
+    void crash(bool lose_tail);
+    bool move_leader();
+    int32_t any_broker();
+
+    World& world_;
+    const std::vector<ClientLoop*> loops_;
+    Options options_{};
+    std::set<Errc> injected_;
+    bool healed_ = true;
+};
+
+} // namespace ottla::sim
