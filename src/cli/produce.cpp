@@ -257,8 +257,8 @@ void send_files(Sender& sender, const ProduceOptions& options, const std::string
 
 void run(const ProduceOptions& options) {
     const std::string delimiter = unescape(options.delimiter);
-    Sender sender(options);
     catch_signals();
+    Sender sender(options);
     try {
         send_files(sender, options, delimiter);
     } catch (const std::exception& e) { // what was read before is sent nevertheless

@@ -47,7 +47,14 @@ def ottla(*arguments, stdin: bytes = b"", patience: float = PATIENCE, **popen) -
 
 def start(*arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) -> subprocess.Popen:
     """Starts a command that is to be watched, written to or interrupted."""
-    return subprocess.Popen([OTTLA, *map(str, arguments)], stdin=stdin, stdout=stdout, stderr=stderr)
+    return subprocess.Popen(
+        [OTTLA, *map(str, arguments)], stdin=stdin, stdout=stdout, stderr=stderr, preexec_fn=hear_interrupts
+    )
+
+
+def hear_interrupts() -> None:
+    """The tests may run where interrupts are ignored, as background jobs of a shell do."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def finish(process: subprocess.Popen, patience: float = PATIENCE) -> Result:

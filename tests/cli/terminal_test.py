@@ -1,11 +1,14 @@
 """Terminals, signals and readers that go away."""
 
+import fcntl
 import os
 import pty
 import re
 import select
 import signal
+import struct
 import subprocess
+import termios
 import time
 import unittest
 
@@ -32,6 +35,15 @@ def on_terminal(arguments: list, feed=lambda process: None, stdout=subprocess.PI
         process.stdout.close()
     os.close(own)
     return process.wait(PATIENCE), out, shown.decode()
+
+
+def wait_until_read(process: subprocess.Popen) -> None:
+    """Until what was written to its stdin has been taken, and is surely with the producer."""
+    deadline = time.monotonic() + PATIENCE
+    while struct.unpack("i", fcntl.ioctl(process.stdin, termios.FIONREAD, b"\0" * 4))[0]:
+        assert time.monotonic() < deadline, "stdin is not read"
+        time.sleep(0.01)
+    time.sleep(0.3)
 
 
 def trickle(process: subprocess.Popen) -> None:
@@ -109,7 +121,7 @@ class SignalTest(ClusterTest):
         process = self.start("produce", "-t", topic, "-J", "-X", "linger.ms=5000", stdin=subprocess.PIPE)
         process.stdin.write(b"one\ntwo\nunfinished")
         process.stdin.flush()
-        time.sleep(0.5)
+        wait_until_read(process)
         process.send_signal(signal.SIGINT)
         begin = time.monotonic()
         process.wait(5)  # while its stdin stays open
@@ -125,6 +137,7 @@ class SignalTest(ClusterTest):
         process.stdin.write(b"one\ntwo\n")
         process.stdin.flush()
         process.stderr.readline()  # it has met the closed port
+        wait_until_read(process)
         process.send_signal(signal.SIGINT)
         result = finish(process, 10)
         self.assertLess(result.seconds, 5)
@@ -136,6 +149,7 @@ class SignalTest(ClusterTest):
         process.stdin.write(b"one\n")
         process.stdin.flush()
         process.stderr.readline()
+        wait_until_read(process)
         process.send_signal(signal.SIGINT)
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
