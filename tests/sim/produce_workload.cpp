@@ -36,6 +36,8 @@ config::ClientConfig base_config(World& world) {
     config.retry_backoff_max = config.retry_backoff + world.ms_between(0, 800);
     config.metadata_refresh_interval = world.chance(50) ? world.ms_between(100, 3000) : 300s;
     config.connections_max_idle = world.chance(15) ? world.ms_between(200, 2000) : 0ms;
+    if (world.transcript.is_kept())
+        config.debug = LogContexts(~uint32_t{0}); // lines change nothing but the transcript
     return config;
 }
 

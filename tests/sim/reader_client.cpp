@@ -12,7 +12,15 @@ ReaderClient::ReaderClient(World& world, config::ClientConfig config, uint64_t s
     , config_(std::move(config))
     , loop_(world.queue)
     , cluster_(loop_.scheduler(), world.network.links_of(loop_), config_, *this, seed)
-    , fetcher_(cluster_.caller(), cluster_.metadata(), *this, config_, own_lane, seed + 2) {
+    , fetcher_(
+          cluster_.caller(),
+          cluster_.metadata(),
+          *this,
+          config_,
+          own_lane,
+          seed + 2,
+          core::Log(*this, config_.debug)
+      ) {
     loop_.scheduler().add(fetcher_);
     loop_.notify();
 }

@@ -28,6 +28,9 @@ public:
         add();
     }
 
+    /// Whether anybody will read the lines.
+    bool is_kept() const { return !ring_.empty(); }
+
     uint64_t hash() const { return hash_; }
 
     uint64_t lines() const { return count_; }
