@@ -598,7 +598,8 @@ void ProducerCore::on_producer_id(CallResult<msg::InitProducerIdResponse> result
         go_fatal(Error(error.code, "enable.idempotence: " + error.message()), now);
         return;
     }
-    events_.on_log(4, "PIDERR", error.message());
+    // A coordinator that is only starting is no cause for alarm; one that stays away is.
+    events_.on_log(is_retriable(error.errc()) && id_tries_ < 3 ? 6 : 4, "PIDERR", error.message());
     transition(IdState::wanted);
     id_not_before_ = now + backoff({config_.retry_backoff, config_.retry_backoff_max}, id_tries_++, rng_);
 }
