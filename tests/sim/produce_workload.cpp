@@ -166,6 +166,48 @@ void read_back(World& world, const Ledger& ledger, bool trouble_wanted) {
     reader.close();
 }
 
+/// Produces amid trouble, heals, flushes; afterwards every outcome is settled and the producer closed.
+void produce_and_settle(
+    World& world,
+    const Plan& plan,
+    const Ledger& ledger,
+    ProducerClient& producer,
+    Trouble& trouble,
+    bool wanted
+) {
+    const TimePoint end = world.now() + plan.producing;
+    if (wanted)
+        trouble.begin(
+            {.until = end,
+             .lose_tails = world.cluster.brokers().size() > 1,
+             .errors_that_stay = plan.errors_that_stay,
+             .fatal_errors = plan.fatal_errors}
+        );
+    keep_producing(world, producer, plan.messages, end);
+    if (plan.purges && wanted)
+        world.queue.after(world.within(plan.producing), [&producer] { producer.purge(); });
+    world.run_to(end + 1ns);
+    trouble.heal();
+    producer.begin_flush();
+    if (!world.run_until(world.now() + patience, [&] {
+            return ledger.unreported() == 0 && producer.flushed();
+        }))
+        world.violate(
+            "{} of {} messages are not reported {} s after healing{}",
+            ledger.unreported(),
+            ledger.messages().size(),
+            patience / 1s,
+            producer.flushed() ? "" : ", and flush has not ended"
+        );
+    if (producer.fatal() && !plan.fatal_errors)
+        world.violate("fatal: {}, which nothing explains", producer.fatal()->message());
+    if (!producer.fatal())
+        judge_failures(world, ledger, plan, trouble.injected());
+    producer.close();
+    if (world.violation.empty() && producer.outstanding() != 0)
+        world.violate("{} messages keep their credit although all are reported", producer.outstanding());
+}
+
 RunResult run(const RunOptions& options, bool idempotent) {
     World world({.seed = options.seed, .transcript_lines = options.transcript_lines});
     const auto brokers = static_cast<int>(world.between(1, 4));
@@ -185,41 +227,10 @@ RunResult run(const RunOptions& options, bool idempotent) {
     Ledger ledger(
         world, {.idempotent = idempotent, .in_order = idempotent || plan.config.max_in_flight == 1}
     );
-    {
-        ProducerClient producer(world, ledger, plan.config, world.rng.next());
-        Trouble trouble(world, {&producer.loop()});
-        const TimePoint end = world.now() + plan.producing;
-        if (options.trouble)
-            trouble.begin(
-                {.until = end,
-                 .lose_tails = brokers > 1,
-                 .errors_that_stay = plan.errors_that_stay,
-                 .fatal_errors = plan.fatal_errors}
-            );
-        keep_producing(world, producer, plan.messages, end);
-        if (plan.purges && options.trouble)
-            world.queue.after(world.within(plan.producing), [&] { producer.purge(); });
-        world.run_to(end + 1ns);
-        trouble.heal();
-        producer.begin_flush();
-        if (!world.run_until(world.now() + patience, [&] {
-                return ledger.unreported() == 0 && producer.flushed();
-            }))
-            world.violate(
-                "{} of {} messages are not reported {} s after healing{}",
-                ledger.unreported(),
-                ledger.messages().size(),
-                patience / 1s,
-                producer.flushed() ? "" : ", and flush has not ended"
-            );
-        if (producer.fatal() && !plan.fatal_errors)
-            world.violate("fatal: {}, which nothing explains", producer.fatal()->message());
-        if (!producer.fatal())
-            judge_failures(world, ledger, plan, trouble.injected());
-        producer.close();
-        if (world.violation.empty() && producer.outstanding() != 0)
-            world.violate("{} messages keep their credit although all are reported", producer.outstanding());
-    }
+    // They live as long as the world: events may come that were meant for them.
+    ProducerClient producer(world, ledger, plan.config, world.rng.next());
+    Trouble trouble(world, {&producer.loop()});
+    produce_and_settle(world, plan, ledger, producer, trouble, options.trouble);
     // Late copies that were on their way when connections ended arrive now, if ever.
     world.run_to(world.now() + 15s);
     if (world.violation.empty())
