@@ -27,6 +27,10 @@ inline constexpr size_t record_count = 57;
 } // namespace at
 
 inline constexpr size_t batch_header_size = 61;
+/// Offsets and times come from the network: a hostile sum wraps, and is judged where it is used.
+constexpr int64_t wrapping_sum(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b)); }
+constexpr int64_t wrapping_difference(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b)); }
+
 /// base_offset and batch_length: what a batch of any version begins with.
 inline constexpr size_t batch_prefix_size = 12;
 
@@ -59,7 +63,7 @@ struct BatchHeader {
     TimestampType timestamp_type() const {
         return attributes & log_append_time_bit ? TimestampType::log_append_time : TimestampType::create_time;
     }
-    int64_t last_offset() const { return base_offset + last_offset_delta; }
+    int64_t last_offset() const { return wrapping_sum(base_offset, last_offset_delta); }
     /// Bytes of the whole batch.
     size_t size() const { return batch_prefix_size + static_cast<size_t>(batch_length); }
     bool operator==(const BatchHeader&) const = default;

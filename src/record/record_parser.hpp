@@ -8,6 +8,7 @@
 #include <ottla/record.hpp>
 
 #include "base/varint.hpp"
+#include "record/batch_header.hpp"
 
 namespace ottla::record {
 
@@ -51,12 +52,11 @@ public:
         }
         if (p != stop)
             return nullptr;
-        out.offset_ = batch.base_offset + offset_delta;
+        out.offset_ = wrapping_sum(batch.base_offset, offset_delta);
         out.timestamp_type_ = batch.timestamp_type;
-        // Unsigned, since a hostile sum may wrap.
         out.timestamp_ms_ = batch.timestamp_type == TimestampType::log_append_time
                                 ? batch.log_append_time
-                                : static_cast<int64_t>(static_cast<uint64_t>(batch.base_timestamp) + static_cast<uint64_t>(timestamp_delta));
+                                : wrapping_sum(batch.base_timestamp, timestamp_delta);
         out.leader_epoch_ = batch.leader_epoch;
         return stop;
     }
@@ -72,7 +72,7 @@ public:
         return view;
     }
 
-    static void shift_offset(RecordView& view, int64_t by) { view.offset_ += by; }
+    static void shift_offset(RecordView& view, int64_t by) { view.offset_ = wrapping_sum(view.offset_, by); }
 
     /// Moves the view into other memory that holds the same bytes: `from` is where they were, `to` where they are.
     static void rebase(RecordView& view, const uint8_t* from, const uint8_t* to) {

@@ -154,7 +154,7 @@ Error BatchDecoder::decode_message(const BatchView& batch, std::vector<RecordVie
     }
     // Version 1 writes offsets relative to the first message; the wrapper has the last one's own.
     if (header.magic == 1 && out.size() > first) {
-        const int64_t shift = header.base_offset - out.back().offset();
+        const int64_t shift = wrapping_difference(header.base_offset, out.back().offset());
         for (size_t i = first; i < out.size(); ++i)
             RecordParser::shift_offset(out[i], shift);
     }

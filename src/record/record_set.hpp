@@ -21,7 +21,7 @@ struct BatchView {
     Bytes bytes; ///< the whole entry
 
     /// Offset after the last record. Of a wrapper too: its offset is that of its last message.
-    int64_t next_offset() const { return header.last_offset() + 1; }
+    int64_t next_offset() const { return wrapping_sum(header.last_offset(), 1); }
 };
 
 /// Walks the entries of a set without decoding records. The bytes must outlive it and its views.
