@@ -7,6 +7,7 @@
 
 #include "base/crc32c.hpp"
 #include "base/endian.hpp"
+#include "base/wrapping.hpp"
 
 namespace ottla::record {
 
@@ -27,10 +28,6 @@ inline constexpr size_t record_count = 57;
 } // namespace at
 
 inline constexpr size_t batch_header_size = 61;
-/// Offsets and times come from the network: a hostile sum wraps, and is judged where it is used.
-constexpr int64_t wrapping_sum(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b)); }
-constexpr int64_t wrapping_difference(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b)); }
-
 /// base_offset and batch_length: what a batch of any version begins with.
 inline constexpr size_t batch_prefix_size = 12;
 

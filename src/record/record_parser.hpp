@@ -8,7 +8,7 @@
 #include <ottla/record.hpp>
 
 #include "base/varint.hpp"
-#include "record/batch_header.hpp"
+#include "base/wrapping.hpp"
 
 namespace ottla::record {
 
