@@ -36,6 +36,12 @@ struct ThreadCache {
 // Needs no code to come into being, or each use would have to look whether that has run.
 thread_local constinit ThreadCache cache;
 
+AccumulatorConfig with_limits(AccumulatorConfig config) {
+    if (config.max_messages == 0)
+        config.max_messages = INT64_MAX >> 2; // never reached, and less than what a closed accumulator counts
+    return config;
+}
+
 Rng& thread_rng() {
     if (!cache.rng)
         cache.rng.emplace(std::hash<std::thread::id>{}(std::this_thread::get_id()));
@@ -55,27 +61,28 @@ void Accumulator::seed_thread(uint64_t seed) { cache = {.entries = {}, .rng = Rn
 int64_t (*Accumulator::coarse_now_ms)() = read_coarse_clock;
 
 Accumulator::Accumulator(AccumulatorConfig config, std::function<void()> wake)
-    : config_(config)
+    : config_(with_limits(config))
     , wake_(std::move(wake))
     , serial_(next_serial.fetch_add(1, std::memory_order_relaxed))
     , supplies_{chunks_, batches_, config.limits} {}
 
 Accumulator::~Accumulator() = default;
 
-bool Accumulator::take_credit(int64_t bytes) {
+Errc Accumulator::take_credit(int64_t bytes) {
     const int64_t messages = messages_.fetch_add(1, std::memory_order_relaxed) + 1;
     const int64_t total = bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
-    if ((config_.max_messages && messages > config_.max_messages) || total > config_.max_bytes) {
-        messages_.fetch_sub(1, std::memory_order_relaxed);
-        bytes_.fetch_sub(bytes, std::memory_order_relaxed);
-        return false;
-    }
-    return true;
+    if (messages <= config_.max_messages && total <= config_.max_bytes)
+        return Errc::no_error;
+    return_credit(bytes);
+    return messages < closed ? Errc::_queue_full : static_cast<Errc>(refused_.load(std::memory_order_relaxed));
+}
+
+void Accumulator::return_credit(int64_t bytes) {
+    messages_.fetch_sub(1, std::memory_order_relaxed);
+    bytes_.fetch_sub(bytes, std::memory_order_relaxed);
 }
 
 Errc Accumulator::append(const SendRecord& send) {
-    if (const int refused = refused_.load(std::memory_order_acquire))
-        return static_cast<Errc>(refused);
     AppendRecord record{
         .key = send.key,
         .value = send.value,
@@ -86,12 +93,14 @@ Errc Accumulator::append(const SendRecord& send) {
     const size_t size = payload_size(record);
     if (size > config_.max_record_bytes)
         return Errc::msg_size_too_large;
-    Topic& topic = find_topic(send.topic);
-    if (const int refused = topic.refused.load(std::memory_order_relaxed))
-        return static_cast<Errc>(refused);
     const auto bytes = static_cast<int64_t>(size);
-    if (!take_credit(bytes))
-        return Errc::_queue_full;
+    if (const Errc code = take_credit(bytes); code != Errc::no_error)
+        return code;
+    Topic& topic = find_topic(send.topic);
+    if (const int refused = topic.refused.load(std::memory_order_relaxed)) {
+        return_credit(bytes);
+        return static_cast<Errc>(refused);
+    }
 
     const PartitionTable* table = topic.table.load(std::memory_order_acquire);
     if (!table)
@@ -100,8 +109,7 @@ Errc Accumulator::append(const SendRecord& send) {
     if (partition == partition_any)
         partition = choose(topic, record.key, *table);
     else if (partition < 0 || static_cast<size_t>(partition) >= table->partitions.size()) {
-        messages_.fetch_sub(1, std::memory_order_relaxed);
-        bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+        return_credit(bytes);
         return Errc::_unknown_partition;
     }
     PartitionBuffer& buffer = *table->partitions[static_cast<size_t>(partition)];
@@ -122,8 +130,7 @@ Errc Accumulator::append_unassigned(Topic& topic, AppendRecord record, int32_t p
         }
     }
     // The partitions have become known meanwhile: as any other record.
-    messages_.fetch_sub(1, std::memory_order_relaxed);
-    bytes_.fetch_sub(static_cast<int64_t>(payload_size(record)), std::memory_order_relaxed);
+    return_credit(static_cast<int64_t>(payload_size(record)));
     return append(
         {.topic = topic.name,
          .key = record.key,

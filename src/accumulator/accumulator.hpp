@@ -74,10 +74,14 @@ public:
     /// Gives back the credit of `batch` and the batch itself.
     void finish(Batch* batch);
     /// Messages accepted and not finished.
-    int64_t outstanding() const { return messages_.load(std::memory_order_acquire); }
+    int64_t outstanding() const { return messages_.load(std::memory_order_acquire) & ~closed; }
     int64_t outstanding_bytes() const { return bytes_.load(std::memory_order_relaxed); }
-    /// From now on appends fail with this code.
-    void refuse(Errc code) { refused_.store(static_cast<int>(code), std::memory_order_release); }
+    /// From now on appends fail with this code. One in its middle may still succeed: until `outstanding()` is zero more may
+    /// come out of take_everything().
+    void refuse(Errc code) {
+        refused_.store(static_cast<int>(code), std::memory_order_relaxed);
+        messages_.fetch_or(closed, std::memory_order_acq_rel);
+    }
 
     // --- the core
     /// Calls `f(PartitionBuffer&)` for each partition that opened or filled a batch since the last time, in that order.
@@ -113,7 +117,8 @@ private:
     int32_t choose(Topic& topic, Bytes key, const PartitionTable& table);
     Errc append_unassigned(Topic& topic, AppendRecord record, int32_t partition);
     void list(PartitionBuffer& buffer);
-    bool take_credit(int64_t bytes);
+    Errc take_credit(int64_t bytes);
+    void return_credit(int64_t bytes);
 
     const AccumulatorConfig config_;
     const std::function<void()> wake_;
@@ -121,6 +126,7 @@ private:
     ChunkPool chunks_;
     BatchPool batches_;
     const Supplies supplies_;
+    static constexpr int64_t closed = int64_t{1} << 62; ///< in messages_: one look tells that there is neither credit nor a refusal
     std::atomic<int64_t> messages_{0};
     std::atomic<int64_t> bytes_{0};
     std::atomic<int> refused_{0};

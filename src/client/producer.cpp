@@ -104,10 +104,11 @@ void Producer::close(std::chrono::milliseconds timeout) {
     if (impl_->ended())
         return;
     impl_->flush(timeout);
-    impl_->end(Error(Errc::_destroy, "the producer was closed before the message was acknowledged"));
+    const Error closed(Errc::_destroy, "the producer was closed before the message was acknowledged");
+    impl_->end(closed);
     if (impl_->loop()->embedded())
         impl_->wait_until_ended();
-    impl_->poll(std::chrono::milliseconds(0));
+    impl_->report_rest(closed);
 }
 
 RecordView Delivery::record() const {

@@ -1,6 +1,7 @@
 #include "client/producer_impl.hpp"
 
 #include <random>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -389,6 +390,7 @@ size_t ProducerImpl::serve_batch(Batch* batch) {
         Batch* batch;
         bool done = false;
         ~Guard() {
+            self.being_served_ -= batch->count;
             {
                 std::lock_guard lock(self.mutex_);
                 if (!done) {
@@ -402,6 +404,7 @@ size_t ProducerImpl::serve_batch(Batch* batch) {
             self.finish(batch);
         }
     } guard{*this, batch};
+    being_served_ += batch->count;
 
     const bool quiet = config_.report_only_error && !batch->error;
     size_t count = 0;
@@ -535,6 +538,17 @@ void ProducerImpl::wait_until_ended() {
     // Bounded, for an embedding loop that nobody runs.
     delivered_or_done_.wait_for(lock, std::chrono::seconds(1), [this] { return torn_down_.load(std::memory_order_acquire); });
     --waiters_;
+}
+
+void ProducerImpl::report_rest(const Error& error) {
+    std::lock_guard one_at_a_time(serve_mutex_);
+    serve();
+    // Credit was taken for what is still on its way into a buffer.
+    while (torn_down_.load(std::memory_order_acquire) && accumulator_.outstanding() > being_served_) {
+        fail_unstarted(error);
+        serve();
+        std::this_thread::yield();
+    }
 }
 
 } // namespace ottla::client

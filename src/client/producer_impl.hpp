@@ -41,6 +41,8 @@ public:
     void end(const Error& error);
     /// After `end`: waits until what was left has been reported.
     void wait_until_ended();
+    /// After `end`: serves all reports, also of calls that were in their middle.
+    void report_rest(const Error& error);
     bool ended() const { return ended_.load(std::memory_order_acquire); }
     const std::shared_ptr<engine::Loop>& loop() const { return loop_; }
     void log(int level, std::string_view facility, std::string_view text) { events_.on_log(level, facility, text); }
@@ -97,6 +99,7 @@ private:
     std::optional<core::Cluster> cluster_;
     std::optional<core::produce::ProducerCore> core_;
     std::recursive_mutex serve_mutex_; ///< keeps reports in order
+    int64_t being_served_ = 0;         ///< messages of batches whose callbacks run; under serve_mutex_
 };
 
 } // namespace ottla::client
