@@ -1,5 +1,6 @@
 // The producer's protocol logic: which batches go out when, in which order, and what their answers mean. Knows sequences,
 // limits and outcomes; finds leaders in the metadata, sends through the Caller, hands finished batches to the sink.
+// Its parts: producer.cpp (the turn), producer_requests, producer_topics, producer_identity, producer_end.
 #pragma once
 
 #include <deque>
@@ -66,6 +67,9 @@ public:
 private:
     using Batch = accumulator::Batch;
 
+    static constexpr int16_t first_batch_version = 3; ///< Produce: record batches of version 2
+    static constexpr int16_t first_topic_id_version = 13;
+
     /// One partition with batches that have left its buffer, in the order of their sequences.
     struct Partition {
         accumulator::PartitionBuffer* buffer = nullptr;
@@ -113,6 +117,7 @@ private:
     void renew_identity_when_drained(TimePoint now);
 
     // partitions
+    static void move_to(Batch& batch, Batch::State to);
     Partition& state_of(accumulator::PartitionBuffer& buffer);
     void activate(Partition& partition);
     TimePoint serve(Partition& partition, TimePoint now);

@@ -1,0 +1,237 @@
+// The producer core: requests, their answers, and what these mean for batches.
+#include "core/produce/producer.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "base/assert.hpp"
+#include "base/probe.hpp"
+
+namespace ottla::core::produce {
+
+void ProducerCore::move_to(Batch& batch, Batch::State to) {
+    probe::step("batch", batch.state, to);
+    batch.state = to;
+}
+
+void ProducerCore::add(Building& building, Partition& partition, Batch& batch, const TopicInfo& info, int8_t magic) {
+    auto& topics = building.request.topic_data;
+    auto topic = std::find_if(topics.begin(), topics.end(), [&](const auto& t) { return t.name == info.name; });
+    if (topic == topics.end()) {
+        topic = topics.emplace(topics.end());
+        topic->name = info.name;
+        topic->topic_id = info.id;
+        building.all_have_ids = building.all_have_ids && !info.id.is_zero();
+    }
+    auto& data = topic->partition_data.emplace_back();
+    data.index = batch.partition;
+    data.records.pieces = batch.wire;
+    building.sent.push_back({&partition, &batch});
+    building.bytes += batch.bytes;
+    building.magic = magic;
+    if (config_.message_timeout.count())
+        building.deadline = std::min(building.deadline, batch.opened + config_.message_timeout);
+    move_to(batch, Batch::State::in_flight);
+    ++partition.in_flight;
+    ++in_flight_;
+}
+
+void ProducerCore::send(int32_t leader, Building building, TimePoint now) {
+    building.request.acks = config_.acks;
+    building.request.timeout_ms = static_cast<int32_t>(config_.request_timeout.count());
+    CallOptions options;
+    options.lane = Lane::produce;
+    options.client = client_;
+    options.retry = false;
+    options.timeout = std::max<Duration>(std::min<Duration>(config_.socket_timeout, building.deadline - now), std::chrono::milliseconds(1));
+    options.max_version = building.all_have_ids ? INT16_MAX : static_cast<int16_t>(first_topic_id_version - 1);
+    options.min_version = building.magic == 2 ? first_batch_version : int16_t{0};
+    if (building.magic != 2)
+        options.max_version = building.magic == 1 ? int16_t{2} : int16_t{1};
+    options.expects_response = config_.acks != 0;
+    for (const Sent& sent : building.sent)
+        sent.partition->sent_to = leader;
+    const auto on_wire = std::make_shared<std::vector<Sent>>(std::move(building.sent));
+    requests_.push_back(on_wire);
+    call<msg::ProduceRequest>(
+        cluster_.caller, Node{leader}, std::move(building.request), options, scope_,
+        [this, on_wire](CallResult<msg::ProduceResponse> result, TimePoint when) {
+            std::erase(requests_, on_wire);
+            on_answer(*on_wire, std::move(result), when);
+            wake();
+        });
+}
+
+void ProducerCore::on_answer(const std::vector<Sent>& sent, CallResult<msg::ProduceResponse> result, TimePoint now) {
+    for (const Sent& entry : sent) {
+        if (!entry.batch)
+            continue; // purged meanwhile
+        --entry.partition->in_flight;
+        --in_flight_;
+        move_to(*entry.batch, Batch::State::waiting);
+    }
+    if (!result) {
+        const CallError& error = result.error();
+        for (const Sent& entry : sent)
+            if (entry.batch)
+                on_lost(*entry.partition, *entry.batch, error, now);
+        return;
+    }
+    const msg::ProduceResponse& response = result->response;
+    if (response.throttle_time_ms > 0)
+        events_.on_throttle(result->node, std::chrono::milliseconds(response.throttle_time_ms));
+    for (const auto& endpoint : response.node_endpoints)
+        if (endpoint.port > 0 && endpoint.port <= 65535)
+            cluster_.metadata.hint_broker({endpoint.node_id, endpoint.host, static_cast<uint16_t>(endpoint.port), endpoint.rack.value_or("")});
+    if (config_.acks == 0) {
+        for (const Sent& entry : sent)
+            if (entry.batch)
+                finish(*entry.partition, *entry.batch, {}, now);
+        return;
+    }
+    // The order is usually that of the request; ids stand for names from version 13 on.
+    for (const Sent& entry : sent) {
+        if (fatal_)
+            return; // all batches have been reported
+        if (!entry.batch)
+            continue;
+        const Batch& batch = *entry.batch;
+        const TopicInfo* info = cluster_.metadata.find(batch.topic->name);
+        const msg::produce_response::PartitionProduceResponse* found = nullptr;
+        for (const auto& topic : response.responses) {
+            const bool same = result->version >= first_topic_id_version ? info && topic.topic_id == info->id : topic.name == batch.topic->name;
+            if (!same)
+                continue;
+            for (const auto& partition : topic.partition_responses)
+                if (partition.index == batch.partition)
+                    found = &partition;
+        }
+        if (!found) {
+            on_lost(*entry.partition, *entry.batch, CallError(Error(Errc::_bad_msg, "the answer leaves the partition out"), true), now);
+            continue;
+        }
+        if (found->current_leader.leader_id >= 0)
+            cluster_.metadata.hint_leader(batch.topic->name, batch.partition, found->current_leader.leader_id, found->current_leader.leader_epoch);
+        entry.batch->base_offset = found->base_offset >= 0 ? found->base_offset : offset_invalid;
+        entry.batch->log_append_time_ms = found->log_append_time_ms;
+        on_outcome(*entry.partition, *entry.batch, static_cast<Errc>(found->error_code), found->error_message.value_or(""), now);
+    }
+}
+
+void ProducerCore::on_lost(Partition& partition, Batch& batch, const CallError& error, TimePoint now) {
+    batch.error = error;
+    if (error.errc() == Errc::_unsupported_feature) {
+        // The connection has told its versions by now: perhaps an older format will do.
+        const int16_t version = cluster_.produce_version(partition.sent_to);
+        if (batch.magic == 2 && version >= 0 && version < first_batch_version && id_state_ == IdState::unneeded)
+            return;
+        finish(partition, batch, error, now);
+        return;
+    }
+    if (error.maybe_sent) {
+        if (probe::planted("lost_answer_is_success")) {
+            finish(partition, batch, {}, now);
+            return;
+        }
+        batch.ambiguous = true;
+        if (batch.tries >= config_.retries) {
+            finish(partition, batch, error, now);
+            if (batch.base_sequence >= 0)
+                lose_sequence(partition);
+            return;
+        }
+        ++batch.tries;
+    }
+    back_off(partition, batch, now);
+}
+
+void ProducerCore::on_outcome(Partition& partition, Batch& batch, Errc code, std::string detail, TimePoint now) {
+    const bool idempotent = batch.producer_id >= 0;
+    const Verdict verdict = judge(code, {.idempotent = idempotent, .first = !partition.gap && partition.unresolved.front() == &batch});
+    probe::step("verdict", idempotent ? 1 : 0, static_cast<int>(verdict));
+    const auto named = [&] {
+        return Error(
+            code,
+            fmt::format("{}[{}]: {}", batch.topic->name, batch.partition, detail.empty() ? error_text(code) : detail));
+    };
+    switch (verdict) {
+    case Verdict::delivered:
+        partition.introduced = partition.introduced || batch.producer_id == identity_.producer_id;
+        finish(partition, batch, {}, now);
+        return;
+    case Verdict::refresh_retry:
+        cluster_.metadata.refresh("{}", named().message());
+        [[fallthrough]];
+    case Verdict::retry:
+        batch.error = named();
+        if (code == Errc::out_of_order_sequence_number) { // the gap of the one before it: no failed try of its own
+            back_off(partition, batch, now);
+            return;
+        }
+        // A timeout of the broker leaves open whether the leader has it.
+        batch.ambiguous = batch.ambiguous || code == Errc::request_timed_out || code == Errc::not_enough_replicas_after_append;
+        if (batch.tries < config_.retries) {
+            ++batch.tries;
+            back_off(partition, batch, now);
+            return;
+        }
+        [[fallthrough]];
+    case Verdict::fail:
+        finish(partition, batch, named(), now);
+        if (idempotent)
+            lose_sequence(partition);
+        return;
+    case Verdict::fatal:
+        go_fatal(named(), now);
+        return;
+    }
+}
+
+void ProducerCore::back_off(Partition& partition, Batch& batch, TimePoint now) {
+    partition.retrying = true;
+    partition.not_before = now + backoff({config_.retry_backoff, config_.retry_backoff_max}, std::max(0, batch.tries - 1), rng_);
+    if (log_.wants(LogContext::msg))
+        log_.debug(
+            LogContext::msg,
+            "RETRY",
+            "{}[{}]: a batch of {} messages goes again in {} ms: {}",
+            batch.topic->name,
+            batch.partition,
+            batch.count,
+            std::chrono::duration_cast<std::chrono::milliseconds>(partition.not_before - now).count(),
+            batch.error.message());
+    activate(partition);
+}
+
+void ProducerCore::finish(Partition& partition, Batch& batch, Error error, TimePoint now) {
+    const auto it = std::find(partition.unresolved.begin(), partition.unresolved.end(), &batch);
+    OTTLA_ASSERT(it != partition.unresolved.end());
+    partition.unresolved.erase(it);
+    partition.retrying =
+        std::any_of(partition.unresolved.begin(), partition.unresolved.end(), [](const Batch* b) { return b->tries > 0; });
+    batch.possibly_persisted = batch.ambiguous || config_.acks == 0;
+    batch.error = std::move(error);
+    if (log_.wants(LogContext::msg))
+        log_.debug(
+            LogContext::msg,
+            "DELIVERY",
+            "{}[{}]: {} messages {}",
+            batch.topic->name,
+            batch.partition,
+            batch.count,
+            batch.error ? "failed: " + batch.error.message() : fmt::format("acknowledged, first offset {}", batch.base_offset));
+    batch.latency = now - batch.opened;
+    move_to(batch, Batch::State::reported);
+    sink_.deliver(&batch);
+    if (probe::planted("complete_twice", 10))
+        sink_.deliver(&batch);
+}
+
+void ProducerCore::fail_unsent(Batch* batch, Error error) {
+    batch->error = std::move(error);
+    batch->possibly_persisted = false;
+    move_to(*batch, Batch::State::reported);
+    sink_.deliver(batch);
+}
+
+} // namespace ottla::core::produce
