@@ -223,62 +223,99 @@ std::vector<Topic*> Accumulator::topics() const {
     return all;
 }
 
+namespace {
+
+// Calls f(record, index) for each record of a batch, as it was given to append.
+template <class F>
+void for_each_record(const Batch& batch, F&& f) {
+    const record::BatchContext context{.base_timestamp = batch.base_timestamp_ms};
+    int32_t index = 0;
+    RecordView view;
+    std::vector<Header> headers;
+    for (const Chunk& chunk : batch.chunks) {
+        const auto bytes = chunk.records();
+        const uint8_t* const end = bytes.data() + bytes.size();
+        for (const uint8_t* at = bytes.data(); at != end; ++index) {
+            at = record::RecordParser::parse(at, end, context, view);
+            headers.assign(view.headers().begin(), view.headers().end());
+            f(AppendRecord{
+                  .key = view.key(),
+                  .value = view.value(),
+                  .headers = headers,
+                  .timestamp_ms = view.timestamp_ms(),
+                  .token = batch.token(index),
+                  .since = batch.opened,
+              },
+              index);
+        }
+    }
+}
+
+} // namespace
+
 void Accumulator::set_partitions(Topic& topic, int32_t count, BatchList& rejected) {
-    if (static_cast<size_t>(count) <= topic.buffers.size())
+    const PartitionTable* old = topic.table.load(std::memory_order_relaxed);
+    if (old && static_cast<size_t>(count) == old->partitions.size())
         return;
     while (topic.buffers.size() < static_cast<size_t>(count))
         topic.buffers.push_back(std::make_unique<PartitionBuffer>(topic, static_cast<int32_t>(topic.buffers.size()), supplies_));
     auto table = std::make_unique<PartitionTable>();
-    for (const auto& buffer : topic.buffers)
-        table->partitions.push_back(buffer.get());
+    for (int32_t i = 0; i < count; ++i)
+        table->partitions.push_back(topic.buffers[static_cast<size_t>(i)].get());
 
     std::lock_guard lock(topic.unassigned_mutex);
     BatchList waiting = topic.unassigned.take_all();
     while (!waiting.empty()) {
         Batch* batch = waiting.pop();
-        const record::BatchContext context{.base_timestamp = batch->base_timestamp_ms};
-        int32_t index = 0;
-        for (const Chunk& chunk : batch->chunks) {
-            const auto bytes = chunk.records();
-            const uint8_t* at = bytes.data();
-            const uint8_t* const end = at + bytes.size();
-            RecordView view;
-            std::vector<Header> headers;
-            while (at != end) {
-                at = record::RecordParser::parse(at, end, context, view);
-                if (probe::planted("lose_record_on_reencode", 3)) {
-                    ++index;
-                    continue;
-                }
-                headers.assign(view.headers().begin(), view.headers().end());
-                const AppendRecord record{
-                    .key = view.key(),
-                    .value = view.value(),
-                    .headers = headers,
-                    .timestamp_ms = view.timestamp_ms(),
-                    .token = batch->token(index),
-                    .since = batch->opened,
-                };
-                int32_t partition = batch->wanted[static_cast<size_t>(index++)];
-                if (partition == partition_any)
-                    partition = choose(topic, record.key, *table);
-                if (partition < 0 || partition >= count) {
-                    PartitionBuffer alone(topic, partition, supplies_);
-                    alone.append(record);
-                    BatchList one = alone.take_all();
-                    one.front()->error = Error(Errc::_unknown_partition);
-                    rejected.append(std::move(one));
-                    continue;
-                }
-                PartitionBuffer& buffer = *table->partitions[static_cast<size_t>(partition)];
-                if (buffer.append(record) != PartitionBuffer::Appended::quietly)
-                    list(buffer);
+        for_each_record(*batch, [&](const AppendRecord& record, int32_t index) {
+            if (probe::planted("lose_record_on_reencode", 3))
+                return;
+            int32_t partition = batch->wanted[static_cast<size_t>(index)];
+            if (partition == partition_any)
+                partition = choose(topic, record.key, *table);
+            if (partition < 0 || partition >= count) {
+                PartitionBuffer alone(topic, partition, supplies_);
+                alone.append(record);
+                BatchList one = alone.take_all();
+                one.front()->error = Error(Errc::_unknown_partition);
+                rejected.append(std::move(one));
+                return;
             }
-        }
+            PartitionBuffer& buffer = *table->partitions[static_cast<size_t>(partition)];
+            if (buffer.append(record) != PartitionBuffer::Appended::quietly)
+                list(buffer);
+        });
         batches_.give_back(batch);
     }
     topic.table.store(table.get(), std::memory_order_release);
     topic.tables.push_back(std::move(table));
+}
+
+BatchList Accumulator::halve(Batch* batch) {
+    const Supplies unlimited{chunks_, batches_, {.bytes = SIZE_MAX, .records = INT32_MAX}};
+    PartitionBuffer buffer(*batch->topic, batch->partition, unlimited);
+    BatchList halves;
+    size_t bytes = 0;
+    for_each_record(*batch, [&](const AppendRecord& record, int32_t index) {
+        const bool enough = bytes >= batch->payload_bytes / 2 || index == batch->count - 1;
+        if (halves.empty() && index > 0 && enough)
+            halves.append(buffer.take_all());
+        buffer.append(record);
+        bytes += payload_size(record);
+    });
+    halves.append(buffer.take_all());
+    int64_t sequence = batch->base_sequence;
+    for (Batch* half = halves.front(); half; half = half->next) {
+        half->state = batch->state;
+        half->producer_id = batch->producer_id;
+        half->producer_epoch = batch->producer_epoch;
+        if (sequence >= 0) {
+            half->base_sequence = static_cast<int32_t>(sequence);
+            sequence = (sequence + half->count) & INT32_MAX;
+        }
+    }
+    batches_.give_back(batch);
+    return halves;
 }
 
 } // namespace ottla::accumulator

@@ -39,6 +39,7 @@ struct Topic {
     // The core's own.
     TimePoint first_used{};
     bool announced = false;
+    Uuid id{};             ///< as last seen; zero: brokers without topic ids
     std::vector<std::unique_ptr<PartitionBuffer>> buffers;
     std::vector<std::unique_ptr<const PartitionTable>> tables; ///< old ones too: a thread may still be reading them
 };
@@ -98,9 +99,12 @@ public:
             f(buffer);
         }
     }
-    /// Publishes that `topic` has `count` partitions and moves waiting records into them. Growth only: a smaller count is
-    /// ignored. Records for a partition that does not exist go to `rejected`, one batch each, error set.
+    /// Publishes that `topic` has `count` partitions and moves waiting records into them. Records for a partition that does
+    /// not exist go to `rejected`, one batch each, error set. Buffers beyond `count` stay: the core empties them.
     void set_partitions(Topic& topic, int32_t count, BatchList& rejected);
+    /// The records of a batch in two of about the same size, tokens included; the batch is used up. Its numbers, if any, are
+    /// shared out. At least two records.
+    BatchList halve(Batch* batch);
     /// Whatever is still in the buffers, complete or not.
     BatchList take_everything();
     /// Every topic that was ever used, in no order.

@@ -23,6 +23,7 @@ void Batch::reset() {
     ambiguous = false;
     tries = 0;
     error = {};
+    record_errors.clear();
     base_offset = offset_invalid;
     log_append_time_ms = -1;
     possibly_persisted = false;

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <mutex>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <ottla/buffer.hpp>
@@ -75,6 +77,7 @@ struct Batch {
 
     // --- what became of it
     Error error;
+    std::vector<std::pair<int32_t, std::string>> record_errors; ///< which records were invalid (KIP-467), by index
     int64_t base_offset = offset_invalid;
     int64_t log_append_time_ms = -1;
     bool possibly_persisted = false; ///< of a failed one

@@ -63,11 +63,15 @@ struct ClientConfig {
     // --- producer
     int16_t acks = -1;
     bool enable_idempotence = false;
+    bool gapless = false; // enable.gapless.guarantee
+    std::string transactional_id;
+    milliseconds transaction_timeout{60'000};
     double linger_ms = 5;
     int32_t batch_size = 1'000'000;
     int32_t batch_num_messages = 10'000;
     int64_t queue_max_messages = 100'000;
     int64_t queue_max_kbytes = 1'048'576;
+    int32_t backpressure_threshold = 1; // queue.buffering.backpressure.threshold
     milliseconds message_timeout{300'000}; // zero: never
     milliseconds request_timeout{30'000};  // inside ProduceRequest
     int32_t retries = 2'147'483'647;

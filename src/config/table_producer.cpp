@@ -32,11 +32,14 @@ constexpr Property rows[] = {
      .doc = "Each message is stored exactly once and in order, whatever is retried. Needs acks=all, retries above 0 and "
             "max.in.flight up to 5, and sets those that are not set."},
     {.name = "enable.gapless.guarantee", .scope = P, .kind = boolean, .preset = "false", .traits = experimental,
-     .effect = later, .doc = "With enable.idempotence: a message that fails for good ends the producer, so that no gap is left."},
-    {.name = "transactional.id", .scope = P, .importance = high, .effect = later,
+     .target = &C::gapless,
+     .doc = "With enable.idempotence: a message that fails for good, other than by message.timeout.ms, ends the producer, so that "
+            "no gap is left."},
+    {.name = "transactional.id", .scope = P, .importance = high, .target = &C::transactional_id,
      .doc = "Name of a producer across restarts, for transactions. Implies enable.idempotence."},
     {.name = "transaction.timeout.ms", .scope = P, .kind = integer, .range = {1000, int_max}, .preset = "60000",
-     .importance = medium, .effect = later, .doc = "A transaction that is open longer, in ms, is aborted by its coordinator."},
+     .importance = medium, .target = &C::transaction_timeout,
+     .doc = "A transaction that is open longer, in ms, is aborted by its coordinator."},
 
     // --- time and tries
     {.name = "message.timeout.ms", .alias = "delivery.timeout.ms", .level = topic, .scope = P, .kind = integer,
@@ -88,7 +91,7 @@ constexpr Property rows[] = {
     {.name = "queue.buffering.max.kbytes", .scope = P, .kind = integer, .range = {1, int_max}, .preset = "1048576",
      .importance = high, .target = &C::queue_max_kbytes, .doc = "Their bytes, in units of 1024."},
     {.name = "queue.buffering.backpressure.threshold", .scope = P, .kind = integer, .range = {1, 1'000'000}, .preset = "1",
-     .effect = later, .doc = "Batches are not formed while so many requests wait to be sent to a broker."},
+     .target = &C::backpressure_threshold, .doc = "Batches are not formed while so many requests wait to be sent to a broker."},
     {.name = "queuing.strategy", .level = topic, .scope = P, .kind = choice, .choices = strategies, .preset = "fifo",
      .traits = deprecated | experimental, .effect = later, .doc = "In which order messages leave: first in, first out."},
     {.name = "msg_order_cmp", .level = topic, .scope = P, .kind = callback, .traits = deprecated | experimental,

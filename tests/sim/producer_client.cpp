@@ -40,6 +40,7 @@ ProducerClient::ProducerClient(World& world, Ledger& ledger, config::ClientConfi
               .metadata = cluster_.metadata(),
               .produce_version = [this](int32_t node
                                  ) { return cluster_.usable_version(node, msg::ApiKey::produce); },
+              .unsent = [this](int32_t node) { return cluster_.unsent(node, core::Lane::produce, own_lane); },
               .prepare = [this](int32_t node) { cluster_.prepare(node, core::Lane::produce, own_lane); }},
           config_,
           *this,
@@ -93,7 +94,7 @@ void ProducerClient::begin_flush() {
 
 void ProducerClient::purge() {
     world_.note("purge");
-    core_.purge(world_.now());
+    core_.purge(core::produce::ProducerCore::Purge::all, world_.now());
     world_.tap.stop_checking();
     loop_.notify();
 }

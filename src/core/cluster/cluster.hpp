@@ -31,6 +31,8 @@ public:
     int16_t usable_version(int32_t node, msg::ApiKey api) const;
     /// Opens the connection before it is needed, so that the first request finds it ready.
     void prepare(int32_t node, Lane lane, uint32_t client);
+    /// Requests that wait for this connection, or for room on it.
+    size_t unsent(int32_t node, Lane lane, uint32_t client) const;
     /// Fails all pending calls with _destroy and closes every connection. No reply comes afterwards.
     void close(TimePoint now);
 

@@ -323,6 +323,11 @@ void Router::prepare(int32_t node, Lane lane, uint32_t client) {
     wake();
 }
 
+size_t Router::unsent(int32_t node, Lane lane, uint32_t client) const {
+    const auto peer = peers_.find({node, lane, lane == Lane::general ? shared_lane : client});
+    return peer == peers_.end() ? 0 : peer->second.waiting.size();
+}
+
 void Router::open(const PeerKey& key, Peer& peer, TimePoint now) {
     const auto address = address_of(key.node);
     peer.wanted = false;
@@ -706,6 +711,8 @@ Caller& Cluster::caller() { return *router_; }
 int16_t Cluster::usable_version(int32_t node, msg::ApiKey api) const { return router_->usable_version(node, api); }
 
 void Cluster::prepare(int32_t node, Lane lane, uint32_t client) { router_->prepare(node, lane, client); }
+
+size_t Cluster::unsent(int32_t node, Lane lane, uint32_t client) const { return router_->unsent(node, lane, client); }
 
 void Cluster::close(TimePoint now) { router_->close(now); }
 

@@ -32,6 +32,7 @@ public:
     TimePoint poll(TimePoint now) override;
     int16_t usable_version(int32_t node, msg::ApiKey api) const;
     void prepare(int32_t node, Lane lane, uint32_t client);
+    size_t unsent(int32_t node, Lane lane, uint32_t client) const;
     void close(TimePoint now);
 
     void on_ready(Connection& connection, TimePoint now) override;

@@ -43,7 +43,7 @@ ProducerCore::ProducerCore(
     , log_(events, config.debug)
     , client_(client)
     , rng_(seed)
-    , sealer_(config.compression, config.compression_level)
+    , sealer_(config.compression, config.compression_level, !config.transactional_id.empty())
     , id_state_(config.enable_idempotence ? IdState::wanted : IdState::unneeded) {
     cluster_.metadata.on_change(scope_, [this](TimePoint) { wake(); });
 }
@@ -71,19 +71,20 @@ TimePoint ProducerCore::poll(TimePoint now) {
         }
     });
     if (fatal_) {
-        fail_everything(fatal_, fatal_, now);
+        fail_everything(&fatal_, &fatal_, now);
         judge_flushes();
         return never;
     }
     learn_topics(now);
     renew_identity_when_drained(now);
-    if (id_state_ == IdState::wanted && now >= id_not_before_)
+    const bool asks = id_state_ == IdState::wanted && config_.transactional_id.empty(); // else the transaction asks
+    if (asks && now >= id_not_before_)
         ask_producer_id(now);
 
-    TimePoint next = id_state_ == IdState::wanted ? id_not_before_ : never;
+    TimePoint next = never;
     for (bool progress = true; progress;) {
         progress = false;
-        next = id_state_ == IdState::wanted ? id_not_before_ : never;
+        next = id_state_ == IdState::wanted && asks ? id_not_before_ : never;
         for (size_t i = 0; i < active_.size(); ++i)
             next = std::min(next, serve(*active_[i], now));
         for (auto& [leader, building] : std::exchange(building_, {})) {
@@ -120,6 +121,10 @@ TimePoint ProducerCore::serve(Partition& partition, TimePoint now) {
     const Topic& topic = partition.buffer->topic();
     const TopicInfo* info = cluster_.metadata.find(topic.name);
     const PartitionInfo* where = cluster_.metadata.find(topic.name, partition.buffer->partition());
+    if (has_vanished(partition)) {
+        fail_vanished(partition, now);
+        return never;
+    }
     if (!info || !where || where->leader < 0) {
         // Woken by the metadata's next answer.
         cluster_.metadata.refresh("{}[{}] has no leader", topic.name, partition.buffer->partition());
@@ -127,6 +132,10 @@ TimePoint ProducerCore::serve(Partition& partition, TimePoint now) {
     }
     if (!may_send(partition))
         return next;
+    if (gate_ && !gate_->admit(topic.name, partition.buffer->partition()))
+        return next;
+    if (cluster_.unsent(where->leader) >= static_cast<size_t>(config_.backpressure_threshold))
+        return next; // the answer of a waiting one wakes us
     Batch* batch = next_to_send(partition, now, where->leader, next);
     if (!batch || is_late(*batch, now))
         return next; // a late one fails in its turn
@@ -164,16 +173,19 @@ TimePoint ProducerCore::expire(Partition& partition, TimePoint now) {
             return never; // its request ends by then
         if (!is_late(head, now))
             return head.opened + config_.message_timeout;
-        const bool had_sequence = head.base_sequence >= 0;
-        finish(partition, head, error(head), now);
-        if (had_sequence && !probe::planted("expire_ambiguous_head"))
-            lose_sequence(partition);
+        if (probe::planted("expire_ambiguous_head"))
+            finish(partition, head, error(head), now);
+        else
+            fail(partition, head, error(head), now);
     }
     while (partition.buffer->oldest() <= now - config_.message_timeout) {
         BatchList expired = partition.buffer->take(now, Duration::zero(), true, 1);
         Batch* batch = expired.pop();
         move_to(*batch, Batch::State::waiting);
-        fail_unsent(batch, error(*batch));
+        const Error why = error(*batch);
+        fail_unsent(batch, why);
+        if (gate_)
+            gate_->on_batch_failed(why, false);
     }
     const TimePoint oldest = partition.buffer->oldest();
     return oldest == TimePoint::max() ? never : oldest + config_.message_timeout;
@@ -231,7 +243,7 @@ bool ProducerCore::prepare(Partition& partition, Batch& batch, int8_t magic, Tim
     Error error = sealer_.seal(batch, identity_, sequence, magic);
     batch.magic = magic;
     if (error) {
-        finish(partition, batch, std::move(error), now);
+        fail(partition, batch, std::move(error), now);
         return false;
     }
     log_.debug(

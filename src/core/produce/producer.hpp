@@ -32,12 +32,26 @@ public:
     virtual void on_fatal(const Error& error) = 0;
 };
 
+/// A transaction's say in what is sent (core/txn). Called on the owning thread.
+class TransactionGate {
+public:
+    virtual ~TransactionGate() = default;
+    /// Whether batches of this partition may go out now. If not, what is missing is seen to, and the producer is woken.
+    virtual bool admit(const std::string& topic, int32_t partition) = 0;
+    /// Whether Produce itself makes a partition part of the transaction (KIP-890, transaction version 2).
+    virtual bool joins_by_produce() const = 0;
+    /// A batch of the transaction has failed for good. `numbered`: its sequence is missing now.
+    virtual void on_batch_failed(const Error& error, bool numbered) = 0;
+};
+
 /// What the producer needs of its cluster.
 struct ClusterPorts {
     Caller& caller;
     Metadata& metadata;
     /// The highest usable version of Produce at a broker; -1: not known yet.
     std::function<int16_t(int32_t node)> produce_version;
+    /// Produce requests that wait unsent for a broker.
+    std::function<size_t(int32_t node)> unsent;
     /// A leader has become known: opens the connection before it is needed.
     std::function<void(int32_t node)> prepare;
 };
@@ -55,12 +69,25 @@ public:
     ~ProducerCore() override;
 
     TimePoint poll(TimePoint now) override;
+    /// Transactional: who is asked before sending. Set once, before the first poll; then set_identity says when and as whom.
+    void set_gate(TransactionGate& gate) { gate_ = &gate; }
+    /// Transactional: sends under this identity from now on, sequences beginning anew if it is another one. Nothing may be in flight.
+    void set_identity(const Identity& identity);
+    /// Batches that went out and are neither answered nor lost.
+    bool idle() const { return requests_.empty(); }
+    /// Batches in the core or the buffers it knows of.
+    bool empty() const;
     /// Records go out at once while this is set.
     void set_flushing(bool flushing);
     /// Sends at once what was accepted until `until`; calls `done` when the outcome of all of that is settled.
     void flush(TimePoint until, MoveOnlyFunction<void()> done);
-    /// Fails what is queued with _purge_queue and what is in flight with _purge_inflight.
-    void purge(TimePoint now);
+    enum class Purge : uint8_t { queued = 1, in_flight = 2, all = 3 };
+    /// Fails what is queued with _purge_queue and what is in flight with _purge_inflight. The broker may still store the latter.
+    void purge(Purge what, TimePoint now);
+    /// Set once the producer has become useless; kept.
+    const Error& fatal() const { return fatal_; }
+    /// Ends the producer: everything fails with `error`, told once.
+    void go_fatal(Error error, TimePoint now);
     /// Fails everything that is left with `error`. Nothing is sent afterwards.
     void close(const Error& error, TimePoint now);
 
@@ -69,6 +96,7 @@ private:
 
     static constexpr int16_t first_batch_version = 3; ///< Produce: record batches of version 2
     static constexpr int16_t first_topic_id_version = 13;
+    static constexpr int16_t first_joining_version = 12; ///< KIP-890: the partition joins the transaction by it
 
     /// One partition with batches that have left its buffer, in the order of their sequences.
     struct Partition {
@@ -100,13 +128,16 @@ private:
         wanted,   ///< to be asked for, perhaps after a backoff
         asking,   ///< InitProducerId is in flight
         known,
-        renewing, ///< a number was lost: what is in flight drains, then a new identity is wanted
+        renewing, ///< a number was lost: what is in flight drains, then the epoch goes up (KIP-360)
     };
 
     // topics and identity
     void learn_topics(TimePoint now);
     void adopt_topic(accumulator::Topic& topic, TimePoint now);
     void refuse_topic(accumulator::Topic& topic, Errc code);
+    void start_topic_anew(accumulator::Topic& topic);
+    static bool has_vanished(const Partition& partition);
+    void fail_vanished(Partition& partition, TimePoint now);
     TimePoint wait_limit(const accumulator::Topic& topic) const;
     static bool may_follow(IdState from, IdState to);
     void transition(IdState to);
@@ -114,7 +145,10 @@ private:
     void on_producer_id(CallResult<msg::InitProducerIdResponse> result, TimePoint now);
     bool may_send(const Partition& partition) const;
     void lose_sequence(Partition& partition);
+    void renumber(Partition& partition, Batch& batch);
+    void renew_identity();
     void renew_identity_when_drained(TimePoint now);
+    void restart_sequences();
 
     // partitions
     static void move_to(Batch& batch, Batch::State to);
@@ -137,14 +171,18 @@ private:
     void on_lost(Partition& partition, Batch& batch, const CallError& error, TimePoint now);
     void on_outcome(Partition& partition, Batch& batch, Errc code, std::string detail, TimePoint now);
     void back_off(Partition& partition, Batch& batch, TimePoint now);
+    void split(Partition& partition, Batch& batch, TimePoint now);
+    /// The batch has failed for good, and if it has a number, that is missing now.
+    void fail(Partition& partition, Batch& batch, Error error, TimePoint now);
     void finish(Partition& partition, Batch& batch, Error error, TimePoint now);
     void fail_unsent(Batch* batch, Error error);
-    void fail_all(Partition& partition, const Error& queued, const Error& flying, TimePoint now);
-    void fail_everything(const Error& queued, const Error& flying, TimePoint now);
-    void go_fatal(Error error, TimePoint now);
+    /// Null: such batches are left alone.
+    void fail_all(Partition& partition, const Error* queued, const Error* flying, TimePoint now);
+    void fail_everything(const Error* queued, const Error* flying, TimePoint now);
 
     accumulator::Accumulator& accumulator_;
     const ClusterPorts cluster_;
+    TransactionGate* gate_ = nullptr;
     const config::ClientConfig& config_;
     BatchSink& sink_;
     ClusterEvents& events_;

@@ -43,9 +43,12 @@ void ProducerCore::judge_flushes() {
     std::erase_if(flushes_, [](const Flush& flush) { return !flush.done; });
 }
 
-void ProducerCore::fail_all(Partition& partition, const Error& queued, const Error& flying, TimePoint now) {
+void ProducerCore::fail_all(Partition& partition, const Error* queued, const Error* flying, TimePoint now) {
     for (Batch* batch : std::deque<Batch*>(partition.unresolved)) {
         const bool flies = batch->state == Batch::State::in_flight;
+        const Error* error = flies || batch->ambiguous ? flying : queued;
+        if (!error)
+            continue;
         if (flies) {
             for (const auto& request : requests_)
                 for (Sent& sent : *request)
@@ -57,26 +60,43 @@ void ProducerCore::fail_all(Partition& partition, const Error& queued, const Err
         }
         if (batch->base_sequence >= 0)
             lose_sequence(partition);
-        finish(partition, *batch, batch->ambiguous ? flying : queued, now);
+        finish(partition, *batch, *error, now);
     }
+    if (!queued)
+        return;
     for (BatchList unsent = partition.buffer->take_all(); !unsent.empty();)
-        fail_unsent(unsent.pop(), queued);
+        fail_unsent(unsent.pop(), *queued);
 }
 
-void ProducerCore::fail_everything(const Error& queued, const Error& flying, TimePoint now) {
+void ProducerCore::fail_everything(const Error* queued, const Error* flying, TimePoint now) {
     accumulator_.drain_ready([&](PartitionBuffer& buffer) {
         if (buffer.partition() != partition_any)
             state_of(buffer);
     });
     for (const auto& partition : partitions_)
         fail_all(*partition, queued, flying, now);
+    if (!queued)
+        return;
     for (Topic* topic : accumulator_.topics())
         for (BatchList waiting = topic->unassigned.take_all(); !waiting.empty();)
-            fail_unsent(waiting.pop(), queued);
+            fail_unsent(waiting.pop(), *queued);
 }
 
-void ProducerCore::purge(TimePoint now) {
-    fail_everything(Error(Errc::_purge_queue), Error(Errc::_purge_inflight), now);
+bool ProducerCore::empty() const {
+    for (const auto& partition : partitions_)
+        if (!partition->unresolved.empty() || !partition->buffer->empty())
+            return false;
+    for (const Topic* topic : topics_)
+        if (!topic->unassigned.empty())
+            return false;
+    return true;
+}
+
+void ProducerCore::purge(Purge what, TimePoint now) {
+    const Error queued(Errc::_purge_queue, "purged from the local queue");
+    const Error flying(Errc::_purge_inflight, "purged while in flight: the broker may store it");
+    const auto has = [what](Purge one) { return static_cast<int>(what) & static_cast<int>(one); };
+    fail_everything(has(Purge::queued) ? &queued : nullptr, has(Purge::in_flight) ? &flying : nullptr, now);
     judge_flushes();
     wake();
 }
@@ -87,14 +107,14 @@ void ProducerCore::go_fatal(Error error, TimePoint now) {
     fatal_ = Error(make_error_code(error.errc(), ErrorFlag::fatal), error.message());
     accumulator_.refuse(Errc::_fatal);
     sink_.on_fatal(fatal_);
-    fail_everything(fatal_, fatal_, now);
+    fail_everything(&fatal_, &fatal_, now);
 }
 
 void ProducerCore::close(const Error& error, TimePoint now) {
     if (closed_)
         return;
     accumulator_.refuse(Errc::_state);
-    fail_everything(error, error, now);
+    fail_everything(&error, &error, now);
     judge_flushes();
     closed_ = true;
     scope_.reset();

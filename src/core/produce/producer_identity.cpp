@@ -15,7 +15,7 @@ bool ProducerCore::may_follow(IdState from, IdState to) {
     case IdState::asking:
         return from == IdState::wanted;
     case IdState::known:
-        return from == IdState::asking;
+        return from == IdState::asking || from == IdState::renewing || from == IdState::wanted;
     case IdState::renewing:
         return from == IdState::known;
     }
@@ -67,15 +67,31 @@ void ProducerCore::on_producer_id(CallResult<msg::InitProducerIdResponse> result
     id_not_before_ = now + backoff({config_.retry_backoff, config_.retry_backoff_max}, id_tries_++, rng_);
 }
 
-// A batch with a number has failed for good: the broker would refuse all that follow. So a new identity, whose numbers
-// begin at 0, once nothing is in flight under the old one.
+// A batch with a number has failed for good: the broker would refuse all that follow. So a new epoch, whose numbers begin
+// at 0, once nothing is in flight under the old one. Of a transaction this is the end: it can only be aborted.
 void ProducerCore::lose_sequence(Partition& partition) {
-    if (id_state_ == IdState::known) {
-        log_.debug(LogContext::eos, "PIDRENEW", "producer id {} is given up: a numbered batch failed for good", identity_.producer_id);
-        transition(IdState::renewing);
-    }
     partition.gap = true;
+    if (!gate_)
+        renew_identity();
     wake();
+}
+
+void ProducerCore::renew_identity() {
+    if (id_state_ != IdState::known)
+        return;
+    log_.debug(LogContext::eos, "PIDRENEW", "producer id {}: epoch {} is given up", identity_.producer_id, identity_.epoch);
+    transition(IdState::renewing);
+    wake();
+}
+
+// The batch is not stored, nor is any behind it, since brokers take them in order only.
+void ProducerCore::renumber(Partition& partition, Batch& batch) {
+    events_.on_log(4, "SEQUENCE", "the broker has lost what it had of this producer: " + batch.error.message());
+    for (Batch* waiting : partition.unresolved)
+        if (waiting->state == Batch::State::waiting)
+            waiting->ambiguous = false;
+    activate(partition);
+    lose_sequence(partition);
 }
 
 bool ProducerCore::may_send(const Partition& partition) const {
@@ -99,20 +115,39 @@ void ProducerCore::renew_identity_when_drained(TimePoint now) {
     for (const auto& partition : partitions_)
         if (!partition->unresolved.empty() && may_send(*partition))
             return;
-    for (const auto& partition : partitions_) {
-        partition->next_sequence = 0;
-        partition->gap = false;
-        partition->introduced = false;
-        for (Batch* batch : std::deque<Batch*>(partition->unresolved)) {
+    for (const auto& partition : partitions_)
+        for (Batch* batch : std::deque<Batch*>(partition->unresolved))
             if (batch->ambiguous && !probe::planted("retry_under_new_identity"))
                 finish(*partition, *batch, batch->error, now);
-            else
-                batch->base_sequence = -1;
-        }
+    restart_sequences();
+    if (identity_.epoch < INT16_MAX && !probe::planted("epoch_not_bumped")) {
+        ++identity_.epoch; // nobody else has this producer id, so nobody need be asked
+        transition(IdState::known);
+        log_.debug(LogContext::eos, "PID", "producer id {}, epoch {}", identity_.producer_id, identity_.epoch);
+        return;
     }
     identity_ = {};
     transition(IdState::wanted);
     id_not_before_ = now;
+}
+
+void ProducerCore::restart_sequences() {
+    for (const auto& partition : partitions_) {
+        partition->next_sequence = 0;
+        partition->gap = false;
+        partition->introduced = false;
+        for (Batch* batch : partition->unresolved)
+            batch->base_sequence = -1;
+    }
+}
+
+void ProducerCore::set_identity(const Identity& identity) {
+    if (identity.producer_id != identity_.producer_id || identity.epoch != identity_.epoch)
+        restart_sequences();
+    identity_ = identity;
+    if (id_state_ != IdState::known)
+        transition(IdState::known);
+    wake();
 }
 
 } // namespace ottla::core::produce

@@ -9,6 +9,8 @@
 
 namespace ottla::core::produce {
 
+using accumulator::BatchList;
+
 void ProducerCore::move_to(Batch& batch, Batch::State to) {
     probe::step("batch", batch.state, to);
     batch.state = to;
@@ -38,6 +40,8 @@ void ProducerCore::add(Building& building, Partition& partition, Batch& batch, c
 
 void ProducerCore::send(int32_t leader, Building building, TimePoint now) {
     building.request.acks = config_.acks;
+    if (gate_)
+        building.request.transactional_id = config_.transactional_id;
     building.request.timeout_ms = static_cast<int32_t>(config_.request_timeout.count());
     CallOptions options;
     options.lane = Lane::produce;
@@ -46,6 +50,10 @@ void ProducerCore::send(int32_t leader, Building building, TimePoint now) {
     options.timeout = std::max<Duration>(std::min<Duration>(config_.socket_timeout, building.deadline - now), std::chrono::milliseconds(1));
     options.max_version = building.all_have_ids ? INT16_MAX : static_cast<int16_t>(first_topic_id_version - 1);
     options.min_version = building.magic == 2 ? first_batch_version : int16_t{0};
+    if (gate_ && gate_->joins_by_produce())
+        options.min_version = first_joining_version;
+    else if (gate_)
+        options.max_version = first_joining_version - 1;
     if (building.magic != 2)
         options.max_version = building.magic == 1 ? int16_t{2} : int16_t{1};
     options.expects_response = config_.acks != 0;
@@ -114,6 +122,10 @@ void ProducerCore::on_answer(const std::vector<Sent>& sent, CallResult<msg::Prod
             cluster_.metadata.hint_leader(batch.topic->name, batch.partition, found->current_leader.leader_id, found->current_leader.leader_epoch);
         entry.batch->base_offset = found->base_offset >= 0 ? found->base_offset : offset_invalid;
         entry.batch->log_append_time_ms = found->log_append_time_ms;
+        entry.batch->record_errors.clear();
+        for (const auto& invalid : found->record_errors)
+            entry.batch->record_errors.emplace_back(invalid.batch_index, invalid.batch_index_error_message.value_or(""));
+        std::sort(entry.batch->record_errors.begin(), entry.batch->record_errors.end());
         on_outcome(*entry.partition, *entry.batch, static_cast<Errc>(found->error_code), found->error_message.value_or(""), now);
     }
 }
@@ -125,7 +137,7 @@ void ProducerCore::on_lost(Partition& partition, Batch& batch, const CallError& 
         const int16_t version = cluster_.produce_version(partition.sent_to);
         if (batch.magic == 2 && version >= 0 && version < first_batch_version && id_state_ == IdState::unneeded)
             return;
-        finish(partition, batch, error, now);
+        fail(partition, batch, error, now);
         return;
     }
     if (error.maybe_sent) {
@@ -135,9 +147,7 @@ void ProducerCore::on_lost(Partition& partition, Batch& batch, const CallError& 
         }
         batch.ambiguous = true;
         if (batch.tries >= config_.retries) {
-            finish(partition, batch, error, now);
-            if (batch.base_sequence >= 0)
-                lose_sequence(partition);
+            fail(partition, batch, error, now);
             return;
         }
         ++batch.tries;
@@ -147,7 +157,12 @@ void ProducerCore::on_lost(Partition& partition, Batch& batch, const CallError& 
 
 void ProducerCore::on_outcome(Partition& partition, Batch& batch, Errc code, std::string detail, TimePoint now) {
     const bool idempotent = batch.producer_id >= 0;
-    const Verdict verdict = judge(code, {.idempotent = idempotent, .first = !partition.gap && partition.unresolved.front() == &batch});
+    const Verdict verdict = judge(
+        code,
+        {.idempotent = idempotent,
+         .transactional = gate_ != nullptr,
+         .first = !partition.gap && partition.unresolved.front() == &batch,
+         .ambiguous = batch.ambiguous});
     probe::step("verdict", idempotent ? 1 : 0, static_cast<int>(verdict));
     const auto named = [&] {
         return Error(
@@ -164,7 +179,7 @@ void ProducerCore::on_outcome(Partition& partition, Batch& batch, Errc code, std
         [[fallthrough]];
     case Verdict::retry:
         batch.error = named();
-        if (code == Errc::out_of_order_sequence_number) { // the gap of the one before it: no failed try of its own
+        if (code == Errc::out_of_order_sequence_number || code == Errc::unknown_producer_id) { // the gap of the one before it: no failed try of its own
             back_off(partition, batch, now);
             return;
         }
@@ -177,9 +192,17 @@ void ProducerCore::on_outcome(Partition& partition, Batch& batch, Errc code, std
         }
         [[fallthrough]];
     case Verdict::fail:
-        finish(partition, batch, named(), now);
-        if (idempotent)
-            lose_sequence(partition);
+        fail(partition, batch, named(), now);
+        return;
+    case Verdict::split:
+        if (batch.count > 1)
+            split(partition, batch, now);
+        else
+            fail(partition, batch, named(), now);
+        return;
+    case Verdict::renumber:
+        batch.error = named();
+        renumber(partition, batch);
         return;
     case Verdict::fatal:
         go_fatal(named(), now);
@@ -201,6 +224,36 @@ void ProducerCore::back_off(Partition& partition, Batch& batch, TimePoint now) {
             std::chrono::duration_cast<std::chrono::milliseconds>(partition.not_before - now).count(),
             batch.error.message());
     activate(partition);
+}
+
+// The broker takes no batch so large: in halves, one after the other, under the numbers that the whole had.
+void ProducerCore::split(Partition& partition, Batch& batch, TimePoint now) {
+    log_.debug(
+        LogContext::msg, "SPLIT", "{}[{}]: the broker refuses {} bytes ({} messages) as too large: sent again in halves",
+        batch.topic->name, batch.partition, batch.bytes, batch.count);
+    const auto at = std::find(partition.unresolved.begin(), partition.unresolved.end(), &batch);
+    OTTLA_ASSERT(at != partition.unresolved.end());
+    BatchList halves = accumulator_.halve(&batch);
+    *at = halves.pop();
+    (*at)->tries = 1; // goes before those behind it
+    partition.unresolved.insert(std::next(at), halves.pop());
+    partition.retrying = true;
+    partition.not_before = now;
+    activate(partition);
+}
+
+void ProducerCore::fail(Partition& partition, Batch& batch, Error error, TimePoint now) {
+    const bool numbered = batch.base_sequence >= 0;
+    const bool late = error.errc() == Errc::_msg_timed_out;
+    if (config_.gapless && numbered && !late) {
+        go_fatal(Error(Errc::_gapless_guarantee, "enable.gapless.guarantee: " + error.message()), now);
+        return;
+    }
+    if (gate_)
+        gate_->on_batch_failed(error, numbered);
+    finish(partition, batch, std::move(error), now);
+    if (numbered)
+        lose_sequence(partition);
 }
 
 void ProducerCore::finish(Partition& partition, Batch& batch, Error error, TimePoint now) {

@@ -1,6 +1,7 @@
 // The producer core: topics become known, grow, or stay unknown.
 #include "core/produce/producer.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace ottla::core::produce {
@@ -57,9 +58,16 @@ void ProducerCore::adopt_topic(Topic& topic, TimePoint) {
     }
     if (info->partitions.empty())
         return;
+    // Fewer partitions than before are told by brokers that lag behind, unless the topic was made again.
+    auto count = static_cast<int32_t>(info->partitions.size());
+    if (info->id != topic.id && !topic.id.is_zero())
+        start_topic_anew(topic);
+    else if (const auto* known = topic.table.load(std::memory_order_relaxed))
+        count = std::max(count, static_cast<int32_t>(known->partitions.size()));
+    topic.id = info->id;
     topic.refused.store(0, std::memory_order_relaxed);
     BatchList rejected;
-    accumulator_.set_partitions(topic, static_cast<int32_t>(info->partitions.size()), rejected);
+    accumulator_.set_partitions(topic, count, rejected);
     std::erase(nameless_, &topic);
     while (!rejected.empty()) {
         Batch* batch = rejected.pop();
@@ -75,6 +83,32 @@ void ProducerCore::refuse_topic(Topic& topic, Errc code) {
     topic.refused.store(static_cast<int>(code), std::memory_order_relaxed);
     for (BatchList waiting = topic.unassigned.take_all(); !waiting.empty();)
         fail_unsent(waiting.pop(), Error(code, fmt::format("{}: {}", topic.name, error_text(code))));
+}
+
+// Deleted and made again: the brokers know nothing of what was sent to the old one.
+void ProducerCore::start_topic_anew(Topic& topic) {
+    log_.debug(LogContext::topic, "TOPICNEW", "{}: deleted and made again", topic.name);
+    bool numbered = false;
+    for (const auto& buffer : topic.buffers)
+        if (auto* partition = static_cast<Partition*>(buffer->core_state)) {
+            numbered = numbered || partition->next_sequence > 0;
+            partition->introduced = false;
+        }
+    if (numbered)
+        renew_identity();
+}
+
+bool ProducerCore::has_vanished(const Partition& partition) {
+    const auto* table = partition.buffer->topic().table.load(std::memory_order_relaxed);
+    return table && static_cast<size_t>(partition.buffer->partition()) >= table->partitions.size();
+}
+
+// The topic was made again with fewer partitions.
+void ProducerCore::fail_vanished(Partition& partition, TimePoint now) {
+    const Error error(
+        Errc::_unknown_partition,
+        fmt::format("{}[{}]: no such partition any more", partition.buffer->topic().name, partition.buffer->partition()));
+    fail_all(partition, &error, nullptr, now);
 }
 
 } // namespace ottla::core::produce

@@ -19,7 +19,7 @@ Error Sealer::seal(Batch& batch, const Identity& identity, int32_t base_sequence
 Error Sealer::seal_batch(Batch& batch, const Identity& identity, int32_t base_sequence) {
     record::BatchHeader header{
         .leader_epoch = -1,
-        .attributes = 0,
+        .attributes = transactional_ ? record::transactional_bit : int16_t{0},
         .last_offset_delta = batch.count - 1,
         .base_timestamp = batch.base_timestamp_ms,
         .max_timestamp = batch.max_timestamp_ms,
@@ -37,7 +37,7 @@ Error Sealer::seal_batch(Batch& batch, const Identity& identity, int32_t base_se
             return std::move(packed).error();
         // A batch that does not shrink goes out as it is.
         if (packed->size() < batch.bytes) {
-            header.attributes = static_cast<int16_t>(compression_);
+            header.attributes = static_cast<int16_t>(header.attributes | static_cast<int16_t>(compression_));
             const std::span<const uint8_t> records = packed->span().subspan(record::batch_header_size);
             record::seal(packed->mutable_data(), header, std::span(&records, 1));
             batch.wire.push_back(std::move(*packed));

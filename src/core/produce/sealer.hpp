@@ -15,7 +15,8 @@ struct Identity {
 
 class Sealer {
 public:
-    Sealer(Compression compression, int level) : compression_(compression), level_(level) {}
+    Sealer(Compression compression, int level, bool transactional = false)
+        : compression_(compression), level_(level), transactional_(transactional) {}
 
     /// `magic` 2, or 0/1 for brokers that do not take batches. Errors: _bad_compression; _unsupported_feature for headers
     /// in an old format.
@@ -27,6 +28,7 @@ private:
 
     const Compression compression_;
     const int level_;
+    const bool transactional_;
     codec::Compressor compressor_;
     std::vector<std::span<const uint8_t>> body_;
 };

@@ -9,21 +9,33 @@ Verdict judge(Errc error, const Situation& batch) {
     case duplicate_sequence_number: // the first try had been stored, its answer lost
         return Verdict::delivered;
     case out_of_order_sequence_number:
-        // Behind an unresolved batch this is that one's gap, and closes when it is stored.
         if (!batch.idempotent)
             return Verdict::fail;
-        return batch.first ? Verdict::fatal : Verdict::retry;
+        // Behind an unresolved batch this is that one's gap, and closes when it is stored. Else the broker has lost what it
+        // had acknowledged; this batch is not stored, nor was it before: the broker would have known it.
+        if (!batch.first)
+            return Verdict::retry;
+        return batch.transactional ? Verdict::fail : Verdict::renumber;
     case unknown_producer_id:
+        // The broker has forgotten all of this producer, so it cannot tell whether an earlier try was stored.
+        if (!batch.idempotent || batch.transactional)
+            return Verdict::fail;
+        if (!batch.first)
+            return Verdict::retry;
+        return batch.ambiguous ? Verdict::fail : Verdict::renumber;
     case invalid_producer_epoch:
     case producer_fenced:
     case invalid_producer_id_mapping:
-        return batch.idempotent ? Verdict::fatal : Verdict::fail;
+        return batch.idempotent && !batch.transactional ? Verdict::fatal : Verdict::fail;
     case unsupported_for_message_format:
     case invalid_required_acks:
     case cluster_authorization_failed:
-        return batch.idempotent ? Verdict::fatal : Verdict::fail;
+        return batch.idempotent && !batch.transactional ? Verdict::fatal : Verdict::fail;
     case msg_size_too_large:
     case record_list_too_large:
+        return Verdict::split;
+    case concurrent_transactions: // the partition joins a transaction while the one before is completed (KIP-890)
+        return batch.transactional ? Verdict::retry : Verdict::fail;
     case topic_authorization_failed:
     case invalid_record:
     case invalid_timestamp:

@@ -59,6 +59,7 @@ struct ProduceWorld : core::produce::BatchSink, core::ClusterEvents {
                 .caller = caller,
                 .metadata = metadata,
                 .produce_version = [this](int32_t) { return produce_version; },
+                .unsent = [this](int32_t) { return unsent; },
                 .prepare = [this](int32_t node) { prepared.push_back(node); }},
             config, *this, *this, 1, 1);
         scheduler.add(metadata);
@@ -110,7 +111,7 @@ struct ProduceWorld : core::produce::BatchSink, core::ClusterEvents {
                         topic.error_code = static_cast<int16_t>(Errc::unknown_topic_or_part);
                         continue;
                     }
-                    topic.topic_id.bytes[0] = topic_ids ? uint8_t{7} : uint8_t{0};
+                    topic.topic_id.bytes[0] = topic_ids ? topic_id : uint8_t{0};
                     int32_t index = 0;
                     for (const int32_t leader : known->second) {
                         auto& partition = topic.partitions.emplace_back();
@@ -123,11 +124,12 @@ struct ProduceWorld : core::produce::BatchSink, core::ClusterEvents {
             run();
         }
     }
-    void answer_producer_id(int64_t id, Errc error = Errc::no_error) {
+    void answer_producer_id(int64_t id, Errc error = Errc::no_error, int16_t producer_epoch = 0) {
         auto asked = caller.take<msg::InitProducerIdRequest>();
         REQUIRE(asked);
         msg::InitProducerIdResponse response;
         response.producer_id = id;
+        response.producer_epoch = producer_epoch;
         response.error_code = static_cast<int16_t>(error);
         caller.answer(asked->second, response, now);
         run();
@@ -204,7 +206,9 @@ struct ProduceWorld : core::produce::BatchSink, core::ClusterEvents {
     core::Scheduler scheduler;
     std::map<std::string, std::vector<int32_t>> leaders{{"t", {1, 1, 2}}};
     bool topic_ids = true;
+    uint8_t topic_id = 7;
     int16_t produce_version = 12;
+    size_t unsent = 0;
     int32_t epoch = 0;
     /// One clock for all, since batches are stamped by it.
     static inline TimePoint now;

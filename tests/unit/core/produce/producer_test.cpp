@@ -1,5 +1,6 @@
 #include "catch.hpp"
 #include "produce_world.hpp"
+#include "record/record_parser.hpp"
 
 using namespace ottla;
 using namespace ottla::test;
@@ -186,41 +187,259 @@ TEST_CASE("a batch refused for the gap of the one before it is sent again after 
     CHECK(world.fatal.empty());
 }
 
-TEST_CASE("a gap that nothing explains is fatal: raised once, every message reported once") {
-    Ready world(settings(true));
-    world.produce("a");
-    world.produce("b");
-    world.produce("c", 1);
-    auto first = world.request();
-
-    world.answer(first, Errc::out_of_order_sequence_number);
-
-    CHECK(world.fatal == Lines{"OUT_OF_ORDER_SEQUENCE_NUMBER"});
-    CHECK(world.take_reports().size() == 3);
-    CHECK(world.accumulator.outstanding() == 0);
-    CHECK(world.produce("late") == Errc::_fatal);
-}
-
-TEST_CASE("after a batch with a number has failed the rest goes on under a new identity") {
+TEST_CASE("a broker that has lost this producer's messages gets the rest under a new epoch, in order and once") {
+    const auto error = GENERATE(Errc::out_of_order_sequence_number, Errc::unknown_producer_id);
     Ready world(settings(true));
     world.produce("a");
     world.produce("b");
     auto first = world.request();
     auto second = world.request();
 
-    world.answer(first, Errc::msg_size_too_large);
-    CHECK(world.take_reports() == Lines{"t0 x1 MSG_SIZE_TOO_LARGE not"});
+    world.answer(first, error);
+    CHECK(world.idle());
+    world.answer(second, error);
+    world.advance(200ms);
+
+    auto again = world.request();
+    CHECK(again.text() == "t0: a seq 0");
+    CHECK(again.batches[0].header.producer_id == 42);
+    CHECK(again.batches[0].header.producer_epoch == 1);
+    CHECK(world.idle()); // the broker is to meet it first
+    world.answer(again);
+    CHECK(world.request().text() == "t0: b seq 1");
+    CHECK(world.fatal.empty());
+}
+
+TEST_CASE("what may be stored is not sent again to a broker that has forgotten the producer") {
+    Ready world(settings(true));
+    world.produce("a");
+    auto first = world.request();
+    world.lose(first, true);
+    world.advance(200ms);
+    auto again = world.request();
+    world.produce("b");
+
+    world.answer(again, Errc::unknown_producer_id);
+
+    CHECK(world.take_reports() == Lines{"t0 x1 UNKNOWN_PRODUCER_ID possibly"});
+    world.advance(200ms);
+    auto next = world.request();
+    CHECK(next.text() == "t0: b seq 0");
+    CHECK(next.batches[0].header.producer_epoch == 1);
+}
+
+TEST_CASE("after a batch with a number has failed the rest goes on under a new epoch") {
+    Ready world(settings(true));
+    world.produce("a");
+    world.produce("b");
+    auto first = world.request();
+    auto second = world.request();
+
+    world.answer(first, Errc::invalid_record);
+    CHECK(world.take_reports() == Lines{"t0 x1 INVALID_RECORD not"});
     world.answer(second, Errc::out_of_order_sequence_number);
     CHECK(world.take_reports().empty());
-    world.answer_producer_id(43);
     world.advance(200ms);
 
     auto again = world.request();
     CHECK(again.text() == "t0: b seq 0");
-    CHECK(again.batches[0].header.producer_id == 43);
+    CHECK(again.batches[0].header.producer_id == 42);
+    CHECK(again.batches[0].header.producer_epoch == 1);
     world.answer(again);
     CHECK(world.take_reports() == Lines{"t0 x1 at 100"});
     CHECK(world.fatal.empty());
+    CHECK(world.caller.waiting<msg::InitProducerIdRequest>() == 0);
+}
+
+TEST_CASE("when epochs are used up there is a new producer id") {
+    ProduceWorld world(settings(true));
+    world.produce("first");
+    world.answer_metadata();
+    world.answer_producer_id(42, Errc::no_error, INT16_MAX);
+    auto first = world.request();
+
+    world.answer(first, Errc::invalid_record);
+    world.produce("b");
+    world.answer_producer_id(43);
+
+    auto again = world.request();
+    CHECK(again.text() == "t0: b seq 0");
+    CHECK(again.batches[0].header.producer_id == 43);
+    CHECK(again.batches[0].header.producer_epoch == 0);
+}
+
+TEST_CASE("a fatal error is raised once and kept, and every message is reported once") {
+    Ready world(settings(true));
+    world.produce("a");
+    world.produce("b");
+    world.produce("c", 1);
+    auto first = world.request();
+
+    world.answer(first, Errc::invalid_producer_epoch);
+
+    CHECK(world.fatal == Lines{"INVALID_PRODUCER_EPOCH"});
+    CHECK(world.core->fatal().errc() == Errc::invalid_producer_epoch);
+    CHECK(world.take_reports().size() == 3);
+    CHECK(world.accumulator.outstanding() == 0);
+    CHECK(world.produce("late") == Errc::_fatal);
+}
+
+TEST_CASE("gapless: a message that fails for good ends the producer, one that is late does not") {
+    auto config = settings(true);
+    config.gapless = true;
+    SECTION("refused by the broker") {
+        Ready world(config);
+        world.produce("a");
+        world.produce("b");
+        auto first = world.request();
+        world.answer(first, Errc::invalid_record);
+        CHECK(world.fatal == Lines{"_GAPLESS_GUARANTEE"});
+        CHECK(world.take_reports() == Lines{"t0 x1 _GAPLESS_GUARANTEE not", "t0 x1 _GAPLESS_GUARANTEE possibly"});
+    }
+    SECTION("late") {
+        Ready world(config);
+        world.produce("a");
+        auto first = world.request();
+        world.advance(9s);
+        world.lose(first, true);
+        world.advance(2s);
+        CHECK(world.take_reports() == Lines{"t0 x1 _MSG_TIMED_OUT possibly"});
+        CHECK(world.fatal.empty());
+    }
+}
+
+TEST_CASE("a batch that the broker finds too large goes again in halves, in order, under the numbers it had") {
+    const bool idempotent = GENERATE(true, false);
+    auto config = settings(idempotent);
+    config.linger_ms = 10;
+    ProduceWorld world(config);
+    for (const char* value : {"a", "b", "c", "d"})
+        world.produce(value);
+    world.answer_metadata();
+    if (idempotent)
+        world.answer_producer_id(42);
+    world.advance(20ms);
+    auto whole = world.request();
+    CHECK(whole.text() == (idempotent ? "t0: a b c d seq 0" : "t0: a b c d"));
+
+    world.answer(whole, Errc::msg_size_too_large);
+    auto half = world.request();
+    CHECK(half.text() == (idempotent ? "t0: a b seq 0" : "t0: a b"));
+    CHECK(world.idle());
+    world.answer(half, Errc::msg_size_too_large);
+    auto quarter = world.request();
+    CHECK(quarter.text() == (idempotent ? "t0: a seq 0" : "t0: a"));
+    world.answer(quarter);
+    auto next = world.request();
+    CHECK(next.text() == (idempotent ? "t0: b seq 1" : "t0: b"));
+    world.answer(next, Errc::msg_size_too_large);
+    CHECK(world.take_reports() == Lines{"t0 x1 at 100", "t0 x1 MSG_SIZE_TOO_LARGE not"});
+    auto behind = world.request();
+    CHECK(behind.text() == (idempotent ? "t0: c d seq 2" : "t0: c d"));
+    if (idempotent) {
+        world.answer(behind, Errc::out_of_order_sequence_number);
+        world.advance(200ms);
+        auto rest = world.request();
+        CHECK(rest.text() == "t0: c d seq 0");
+        CHECK(rest.batches[0].header.producer_epoch == 1);
+    }
+}
+
+TEST_CASE("halves keep tokens, headers and timestamps of their records") {
+    accumulator::Accumulator accumulator({}, [] {});
+    const Header header{"h", Bytes("1")};
+    for (uintptr_t i = 0; i < 5; ++i)
+        REQUIRE(
+            accumulator.append(
+                {.topic = "t", .key = "k", .value = std::string(i * 100, 'x'), .headers = std::span(&header, 1),
+                 .timestamp_ms = static_cast<int64_t>(1000 + i), .partition = 0, .token = {.value = i + 1}}) == Errc::no_error);
+    accumulator::BatchList rejected;
+    accumulator.set_partitions(*accumulator.topics().front(), 1, rejected);
+    accumulator::BatchList taken = accumulator.take_everything();
+    accumulator::Batch* whole = taken.pop();
+    whole->base_sequence = INT32_MAX - 1;
+
+    accumulator::BatchList halves = accumulator.halve(whole);
+
+    std::vector<uintptr_t> tokens;
+    std::vector<int64_t> times;
+    std::vector<int32_t> sequences;
+    for (; !halves.empty();) {
+        accumulator::Batch* half = halves.pop();
+        sequences.push_back(half->base_sequence);
+        RecordView view;
+        int32_t index = 0;
+        for (const auto& chunk : half->chunks)
+            for (const uint8_t* at = chunk.records().data(); at != chunk.records().data() + chunk.records().size(); ++index) {
+                at = record::RecordParser::parse(
+                    at, chunk.records().data() + chunk.records().size(), {.base_timestamp = half->base_timestamp_ms}, view);
+                tokens.push_back(half->token(index).value);
+                times.push_back(view.timestamp_ms());
+                CHECK(view.headers().size() == 1);
+                CHECK(view.key().text() == "k");
+            }
+        accumulator.finish(half);
+    }
+    CHECK(tokens == std::vector<uintptr_t>{1, 2, 3, 4, 5});
+    CHECK(times == std::vector<int64_t>{1000, 1001, 1002, 1003, 1004});
+    CHECK(sequences == std::vector<int32_t>{INT32_MAX - 1, 2}); // 4 records: sequences go on at 0
+    CHECK(accumulator.outstanding() == 0);
+}
+
+TEST_CASE("a topic that was made again takes what is left under a new epoch; messages of lost partitions fail") {
+    Ready world(settings(true));
+    world.produce("a", 2);
+    auto old = world.request();
+    world.produce("b", 1);
+    auto other = world.request();
+    world.answer(other);
+    world.take_reports();
+    world.leaders["t"] = {1};
+    world.topic_id = 8;
+    world.answer(old, Errc::unknown_topic_id);
+    world.advance(20ms);
+    world.answer_metadata();
+    CHECK(world.take_reports() == Lines{"t2 x1 _UNKNOWN_PARTITION not"});
+    CHECK(world.produce("c", 1) == Errc::_unknown_partition);
+    world.produce("d", 0);
+
+    auto anew = world.request();
+    CHECK(anew.text() == "t0: d seq 0");
+    CHECK(anew.batches[0].header.producer_epoch == 1);
+}
+
+TEST_CASE("nothing is batched for a broker while requests wait unsent for it") {
+    Ready world(settings());
+    world.unsent = 1;
+    world.produce("a");
+    world.produce("b");
+    CHECK(world.idle());
+    world.unsent = 0;
+    world.core->wake();
+    world.run();
+    CHECK(world.request().text() == "t0: a b");
+}
+
+TEST_CASE("purge drops what is queued, what is in flight, or both") {
+    using Purge = core::produce::ProducerCore::Purge;
+    Ready world(settings(true));
+    world.produce("a");
+    auto flying = world.request();
+    for (int i = 0; i < 6; ++i)
+        world.produce("q", 1);
+    auto introduced = world.request();
+    world.core->purge(Purge::queued, world.now);
+    CHECK(world.take_reports() == Lines{"t1 x5 _PURGE_QUEUE not"});
+    world.core->purge(Purge::in_flight, world.now);
+    CHECK(world.take_reports() == Lines{"t0 x1 _PURGE_INFLIGHT possibly", "t1 x1 _PURGE_INFLIGHT possibly"});
+    CHECK(world.accumulator.outstanding() == 0);
+    world.answer(flying);
+    world.answer(introduced);
+    CHECK(world.take_reports().empty());
+    world.produce("b");
+    auto next = world.request();
+    CHECK(next.text() == "t0: b seq 0");
+    CHECK(next.batches[0].header.producer_epoch == 1);
 }
 
 TEST_CASE("being refused for another's gap is no retry that counts") {
@@ -235,7 +454,6 @@ TEST_CASE("being refused for another's gap is no retry that counts") {
     world.answer(first, Errc::not_enough_replicas);
     CHECK(world.take_reports() == Lines{"t0 x1 NOT_ENOUGH_REPLICAS not"});
     world.answer(second, Errc::out_of_order_sequence_number);
-    world.answer_producer_id(43);
     world.advance(200ms);
 
     auto again = world.request();
@@ -430,7 +648,7 @@ TEST_CASE("exactly one report a message, whenever the connection breaks and the 
         count();
     }
     if (purge)
-        world.core->purge(world.now);
+        world.core->purge(core::produce::ProducerCore::Purge::all, world.now);
     else
         world.core->close(Error(Errc::_destroy), world.now);
     count();
