@@ -28,7 +28,7 @@ const std::vector<Machine> machines{
      {{0, 1}, {0, 2, old_broker}, {0, 3}, {1, 2}, {1, 3}, {2, 3}}},
     {"identity", // ProducerCore::IdState
      {"unneeded", "wanted", "asking", "known", "renewing"},
-     {{1, 2}, {2, 1}, {2, 3}, {3, 4}, {4, 1}}},
+     {{1, 2}, {2, 1}, {2, 3}, {3, 4}, {4, 3}, {4, 1, "only after 32,767 epochs"}}},
     {"batch", // accumulator::Batch::State
      {"open", "waiting", "in_flight", "reported"},
      {{0, 1}, {0, 3}, {1, 2}, {1, 3}, {2, 1}, {2, 3}}},
@@ -36,17 +36,21 @@ const std::vector<Machine> machines{
      {"need_offset", "asking", "reading", "stopped"},
      {{0, 1}, {0, 2}, {1, 0}, {0, 3}, {2, 0}, {2, 3}}},
     {"verdict", // from: whether the batch is idempotent; to: core::produce::Verdict
-     {"delivered", "retry", "refresh_retry", "fail", "fatal"},
+     {"delivered", "retry", "refresh_retry", "split", "renumber", "fail", "fatal"},
      {{0, 0},
       {0, 1},
       {0, 2},
       {0, 3},
-      {0, 4, "there is no fatal error for a plain producer"},
+      {0, 4, "a plain producer's batches have no numbers"},
+      {0, 5},
+      {0, 6, "there is no fatal error for a plain producer"},
       {1, 0},
       {1, 1},
       {1, 2},
       {1, 3},
-      {1, 4}}},
+      {1, 4},
+      {1, 5},
+      {1, 6}}},
 };
 
 std::string name_of(const Machine& machine, int from, int to) {

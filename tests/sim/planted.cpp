@@ -9,7 +9,10 @@ namespace ottla::sim {
 namespace {
 
 constexpr PlantedBug bugs[] = {
-    {"expire_ambiguous_head", "a late batch with a number fails, and the next one goes out behind the gap"},
+    {"expire_ambiguous_head", "a late batch with a number fails, and the next one gets that number"},
+    {"epoch_not_bumped", "numbers begin anew under the old epoch"},
+    {"bump_before_drained", "the epoch goes up while batches of the old one are in flight"},
+    {"split_same_number", "both halves of a batch get the same number"},
     {"new_leader_before_old_drained",
      "batches go to the new leader while others are unanswered at the old one"},
     {"in_flight_per_leader", "what is in flight at the old leader is forgotten when the leader moves"},

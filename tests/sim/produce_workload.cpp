@@ -19,6 +19,7 @@ struct Plan {
     bool fatal_errors = false;
     bool errors_that_stay = false;
     bool purges = false;
+    size_t max_message_bytes = 0; ///< of the topics, so that batches are split; 0: none
     Duration producing;
     int64_t messages;
 };
@@ -55,22 +56,22 @@ Plan draw(World& world, bool idempotent) {
     config.sticky_linger = world.ms_between(0, 20);
     if (world.chance(15))
         config.compression = static_cast<Compression>(world.between(1, 4));
-    // Until epochs are renewed without loss, a late batch is reported as failed; so most seeds leave time
-    // enough to heal.
-    config.message_timeout = world.chance(70) ? 0s : world.ms_between(300, 6000);
+    config.message_timeout = world.chance(60) ? 0s : world.ms_between(300, 6000);
     if (world.chance(5))
         config.retries = static_cast<int32_t>(world.between(0, 3));
     plan.purges = world.chance(5);
-    plan.errors_that_stay = world.chance(15);
+    plan.errors_that_stay = world.chance(20);
+    if (world.chance(20))
+        plan.max_message_bytes = static_cast<size_t>(world.between(150, 1500));
     plan.fatal_errors = world.chance(4);
     plan.may_fail = config.message_timeout != 0s || config.retries < 1000 || plan.purges ||
-                    plan.errors_that_stay || (plan.fatal_errors);
+                    plan.errors_that_stay || plan.fatal_errors || plan.max_message_bytes;
     plan.producing = world.ms_between(5, world.chance(50) ? 400 : 8000);
     plan.messages = world.between(1, world.chance(30) ? 250 : 80);
     return plan;
 }
 
-void create_topics(World& world) {
+void create_topics(World& world, size_t max_message_bytes) {
     const auto brokers = static_cast<int32_t>(world.cluster.brokers().size());
     const int64_t topics = world.between(1, 3);
     for (int64_t i = 0; i < topics; ++i) {
@@ -79,7 +80,7 @@ void create_topics(World& world) {
              .partitions = static_cast<int32_t>(world.between(1, 4)),
              .replication_factor = static_cast<int16_t>(std::min(brokers, 3)),
              .assignment = {},
-             .config = {}}
+             .config = max_message_bytes ? mock::TopicConfig{.max_message_bytes = max_message_bytes} : mock::TopicConfig{}}
         );
         if (error)
             world.violate("create_topic: {}", error.message());
@@ -123,7 +124,8 @@ void judge_failures(World& world, const Ledger& ledger, const Plan& plan, const 
             : message.outcome == Errc::_purge_queue || message.outcome == Errc::_purge_inflight ? plan.purges
             : message.outcome == Errc::_transport || message.outcome == Errc::_timed_out
                 ? plan.config.retries < 1000 || plan.config.message_timeout != 0s || plan.purges ||
-                      plan.errors_that_stay
+                      plan.errors_that_stay || plan.max_message_bytes
+            : message.outcome == Errc::msg_size_too_large && plan.max_message_bytes ? true
                 : injected.contains(message.outcome) || message.outcome == Errc::not_leader_for_partition;
         if (!own)
             world.violate(
@@ -223,7 +225,7 @@ RunResult run(const RunOptions& options, bool idempotent) {
         plan.config.socket_timeout.count()
     );
     world.tap.set_limit(static_cast<size_t>(std::min(5, plan.config.max_in_flight)));
-    create_topics(world);
+    create_topics(world, plan.max_message_bytes);
     Ledger ledger(
         world, {.idempotent = idempotent, .in_order = idempotent || plan.config.max_in_flight == 1}
     );

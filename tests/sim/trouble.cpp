@@ -26,9 +26,9 @@ constexpr std::array produce_passing{
     network_exception,
     replica_not_available,
 };
-constexpr std::array produce_staying{topic_authorization_failed, msg_size_too_large, invalid_record};
-constexpr std::array produce_fatal{
-    cluster_authorization_failed, producer_fenced, invalid_producer_epoch, unknown_producer_id};
+constexpr std::array produce_staying{
+    topic_authorization_failed, msg_size_too_large, invalid_record, unknown_producer_id};
+constexpr std::array produce_fatal{cluster_authorization_failed, producer_fenced, invalid_producer_epoch};
 constexpr std::array fetch_passing{
     not_leader_for_partition,
     leader_not_available,

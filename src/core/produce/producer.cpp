@@ -173,10 +173,12 @@ TimePoint ProducerCore::expire(Partition& partition, TimePoint now) {
             return never; // its request ends by then
         if (!is_late(head, now))
             return head.opened + config_.message_timeout;
-        if (probe::planted("expire_ambiguous_head"))
+        if (probe::planted("expire_ambiguous_head") && head.base_sequence >= 0 && partition.unresolved.size() == 1) {
+            partition.next_sequence = head.base_sequence;
             finish(partition, head, error(head), now);
-        else
-            fail(partition, head, error(head), now);
+            continue;
+        }
+        fail(partition, head, error(head), now);
     }
     while (partition.buffer->oldest() <= now - config_.message_timeout) {
         BatchList expired = partition.buffer->take(now, Duration::zero(), true, 1);

@@ -110,7 +110,7 @@ bool ProducerCore::may_send(const Partition& partition) const {
 }
 
 void ProducerCore::renew_identity_when_drained(TimePoint now) {
-    if (id_state_ != IdState::renewing || in_flight_ > 0)
+    if (id_state_ != IdState::renewing || (in_flight_ > 0 && !probe::planted("bump_before_drained")))
         return;
     for (const auto& partition : partitions_)
         if (!partition->unresolved.empty() && may_send(*partition))
@@ -120,8 +120,9 @@ void ProducerCore::renew_identity_when_drained(TimePoint now) {
             if (batch->ambiguous && !probe::planted("retry_under_new_identity"))
                 finish(*partition, *batch, batch->error, now);
     restart_sequences();
-    if (identity_.epoch < INT16_MAX && !probe::planted("epoch_not_bumped")) {
-        ++identity_.epoch; // nobody else has this producer id, so nobody need be asked
+    if (identity_.epoch < INT16_MAX) {
+        if (!probe::planted("epoch_not_bumped"))
+            ++identity_.epoch; // nobody else has this producer id, so nobody need be asked
         transition(IdState::known);
         log_.debug(LogContext::eos, "PID", "producer id {}, epoch {}", identity_.producer_id, identity_.epoch);
         return;

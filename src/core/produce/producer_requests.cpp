@@ -234,9 +234,13 @@ void ProducerCore::split(Partition& partition, Batch& batch, TimePoint now) {
     const auto at = std::find(partition.unresolved.begin(), partition.unresolved.end(), &batch);
     OTTLA_ASSERT(at != partition.unresolved.end());
     BatchList halves = accumulator_.halve(&batch);
-    *at = halves.pop();
-    (*at)->tries = 1; // goes before those behind it
-    partition.unresolved.insert(std::next(at), halves.pop());
+    Batch* first = halves.pop();
+    Batch* second = halves.pop();
+    if (probe::planted("split_same_number"))
+        second->base_sequence = first->base_sequence;
+    first->tries = 1; // goes before those behind it
+    *at = first;
+    partition.unresolved.insert(std::next(at), second);
     partition.retrying = true;
     partition.not_before = now;
     activate(partition);
