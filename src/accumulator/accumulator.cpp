@@ -201,6 +201,7 @@ void Accumulator::finish(Batch* batch) {
     const int32_t count = batch->count;
     batches_.give_back(batch);
     bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+    settled_.fetch_sub(count, std::memory_order_relaxed); // before the other, so that nobody sees too few unsettled
     messages_.fetch_sub(count, std::memory_order_acq_rel);
 }
 

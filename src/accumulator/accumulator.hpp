@@ -72,7 +72,7 @@ public:
     // --- any thread
     /// Errors: _queue_full, msg_size_too_large, _unknown_partition, _unknown_topic and what else metadata said of the topic.
     Errc append(const SendRecord& record);
-    /// Gives back the credit of `batch` and the batch itself.
+    /// Gives back the credit of `batch`, which is settled, and the batch itself.
     void finish(Batch* batch);
     /// Messages accepted and not finished.
     int64_t outstanding() const { return messages_.load(std::memory_order_acquire) & ~closed; }
@@ -84,7 +84,18 @@ public:
         messages_.fetch_or(closed, std::memory_order_acq_rel);
     }
 
+    /// After `refuse`: appends succeed again.
+    void accept() { messages_.fetch_and(~closed, std::memory_order_acq_rel); }
+
     // --- the core
+    /// The outcome of `batch` is known; what is left is its report.
+    void settle(const Batch& batch) { settled_.fetch_add(batch.count, std::memory_order_relaxed); }
+    /// Messages accepted whose outcome is not known, those included that are still on their way into a buffer. Now and then
+    /// more than there are, never less.
+    int64_t unsettled() const {
+        const int64_t accepted = outstanding(); // first, see finish
+        return accepted - settled_.load(std::memory_order_relaxed);
+    }
     /// Calls `f(PartitionBuffer&)` for each partition that opened or filled a batch since the last time, in that order.
     template <class F>
     void drain_ready(F&& f) {
@@ -133,6 +144,7 @@ private:
     static constexpr int64_t closed = int64_t{1} << 62; ///< in messages_: one look tells that there is neither credit nor a refusal
     std::atomic<int64_t> messages_{0};
     std::atomic<int64_t> bytes_{0};
+    std::atomic<int64_t> settled_{0};
     std::atomic<int> refused_{0};
     std::atomic<PartitionBuffer*> ready_{nullptr};
     mutable std::shared_mutex topics_mutex_;

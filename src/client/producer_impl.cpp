@@ -126,6 +126,7 @@ void ProducerImpl::fail_unstarted(const Error& error) {
         Batch* batch = left.pop();
         batch->error = error;
         batch->state = Batch::State::reported;
+        accumulator_.settle(*batch);
         deliver(batch);
     }
 }

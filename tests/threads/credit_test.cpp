@@ -86,6 +86,7 @@ TEST_CASE("credit is never overdrawn nor lost, and each record comes out once, i
                 while (!list.empty()) {
                     Batch* batch = list.pop();
                     seen.look(*batch);
+                    accumulator.settle(*batch);
                     accumulator.finish(batch);
                 }
             };

@@ -424,6 +424,10 @@ void Router::send(Connection& connection, Queued queued, TimePoint now) {
 }
 
 void Router::on_ready(Connection& connection, TimePoint now) {
+    if (connection.versions().features_epoch() >= features_epoch_) {
+        features_epoch_ = connection.versions().features_epoch();
+        transaction_version_ = connection.versions().transaction_version();
+    }
     log_ready(connection, now);
     for (auto& [key, peer] : peers_)
         if (peer.connection.get() == &connection)
@@ -713,6 +717,8 @@ int16_t Cluster::usable_version(int32_t node, msg::ApiKey api) const { return ro
 void Cluster::prepare(int32_t node, Lane lane, uint32_t client) { router_->prepare(node, lane, client); }
 
 size_t Cluster::unsent(int32_t node, Lane lane, uint32_t client) const { return router_->unsent(node, lane, client); }
+
+int16_t Cluster::transaction_version() const { return router_->transaction_version(); }
 
 void Cluster::close(TimePoint now) { router_->close(now); }
 

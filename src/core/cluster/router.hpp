@@ -33,6 +33,7 @@ public:
     int16_t usable_version(int32_t node, msg::ApiKey api) const;
     void prepare(int32_t node, Lane lane, uint32_t client);
     size_t unsent(int32_t node, Lane lane, uint32_t client) const;
+    int16_t transaction_version() const { return transaction_version_; }
     void close(TimePoint now);
 
     void on_ready(Connection& connection, TimePoint now) override;
@@ -117,6 +118,8 @@ private:
     std::map<std::pair<CoordinatorType, std::string>, CoordinatorState> coordinators_;
     std::map<std::string, TimePoint> assumed_old_; ///< addresses to be met with broker.version.fallback, until when
     Error last_failure_;
+    int64_t features_epoch_ = -1;
+    int16_t transaction_version_ = 0;
     bool all_down_told_ = false;
     bool room_wanted_ = false; ///< calls wait for a connection with all the requests it may have in flight
     bool closed_ = false;

@@ -62,6 +62,10 @@ ApiVersions ApiVersions::from(const msg::ApiVersionsResponse& response) {
     ApiVersions versions;
     for (const auto& api : response.api_keys)
         versions.set(api.api_key, {api.min_version, api.max_version});
+    versions.features_epoch_ = response.finalized_features_epoch;
+    for (const auto& feature : response.finalized_features)
+        if (feature.name == "transaction.version")
+            versions.transaction_version_ = feature.max_version_level;
     return versions;
 }
 

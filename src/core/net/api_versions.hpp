@@ -30,12 +30,18 @@ public:
             ranges_[static_cast<size_t>(api)] = range;
     }
 
+    /// What the cluster has finalised (KIP-584), as of an epoch; -1: nothing is told.
+    int64_t features_epoch() const { return features_epoch_; }
+    int16_t transaction_version() const { return transaction_version_; }
+
     static ApiVersions from(const msg::ApiVersionsResponse& response);
     /// What a broker of a release without ApiVersions speaks: "0.9.0", "0.8.2", ... Errors: _invalid_arg.
     static Result<ApiVersions> of_release(std::string_view version);
 
 private:
     std::array<VersionRange, room> ranges_{};
+    int64_t features_epoch_ = -1;
+    int16_t transaction_version_ = 0;
 };
 
 } // namespace ottla::core

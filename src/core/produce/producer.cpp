@@ -99,6 +99,8 @@ TimePoint ProducerCore::poll(TimePoint now) {
     for (Topic* topic : nameless_)
         next = std::min(next, wait_limit(*topic));
     judge_flushes();
+    if (gate_)
+        gate_->on_turn();
     return next;
 }
 
@@ -132,7 +134,8 @@ TimePoint ProducerCore::serve(Partition& partition, TimePoint now) {
     }
     if (!may_send(partition))
         return next;
-    if (gate_ && !gate_->admit(topic.name, partition.buffer->partition()))
+    const bool waits = !partition.unresolved.empty() || !partition.buffer->empty();
+    if (gate_ && waits && !gate_->admit(topic.name, partition.buffer->partition()))
         return next;
     if (cluster_.unsent(where->leader) >= static_cast<size_t>(config_.backpressure_threshold))
         return next; // the answer of a waiting one wakes us

@@ -40,8 +40,12 @@ public:
     virtual bool admit(const std::string& topic, int32_t partition) = 0;
     /// Whether Produce itself makes a partition part of the transaction (KIP-890, transaction version 2).
     virtual bool joins_by_produce() const = 0;
+    /// A batch for this partition goes out.
+    virtual void on_send(const std::string& topic, int32_t partition) = 0;
     /// A batch of the transaction has failed for good. `numbered`: its sequence is missing now.
     virtual void on_batch_failed(const Error& error, bool numbered) = 0;
+    /// The producer has done what there was to do.
+    virtual void on_turn() = 0;
 };
 
 /// What the producer needs of its cluster.
@@ -75,8 +79,8 @@ public:
     void set_identity(const Identity& identity);
     /// Batches that went out and are neither answered nor lost.
     bool idle() const { return requests_.empty(); }
-    /// Batches in the core or the buffers it knows of.
-    bool empty() const;
+    /// Whether numbers are missing, so that the epoch must go up.
+    bool has_gap() const;
     /// Records go out at once while this is set.
     void set_flushing(bool flushing);
     /// Sends at once what was accepted until `until`; calls `done` when the outcome of all of that is settled.

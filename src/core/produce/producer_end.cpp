@@ -82,14 +82,8 @@ void ProducerCore::fail_everything(const Error* queued, const Error* flying, Tim
             fail_unsent(waiting.pop(), *queued);
 }
 
-bool ProducerCore::empty() const {
-    for (const auto& partition : partitions_)
-        if (!partition->unresolved.empty() || !partition->buffer->empty())
-            return false;
-    for (const Topic* topic : topics_)
-        if (!topic->unassigned.empty())
-            return false;
-    return true;
+bool ProducerCore::has_gap() const {
+    return std::any_of(partitions_.begin(), partitions_.end(), [](const auto& partition) { return partition->gap; });
 }
 
 void ProducerCore::purge(Purge what, TimePoint now) {

@@ -33,6 +33,8 @@ void ProducerCore::add(Building& building, Partition& partition, Batch& batch, c
     building.magic = magic;
     if (config_.message_timeout.count())
         building.deadline = std::min(building.deadline, batch.opened + config_.message_timeout);
+    if (gate_)
+        gate_->on_send(batch.topic->name, batch.partition);
     move_to(batch, Batch::State::in_flight);
     ++partition.in_flight;
     ++in_flight_;
@@ -253,11 +255,12 @@ void ProducerCore::fail(Partition& partition, Batch& batch, Error error, TimePoi
         go_fatal(Error(Errc::_gapless_guarantee, "enable.gapless.guarantee: " + error.message()), now);
         return;
     }
-    if (gate_)
-        gate_->on_batch_failed(error, numbered);
+    const Error why = error;
     finish(partition, batch, std::move(error), now);
     if (numbered)
         lose_sequence(partition);
+    if (gate_)
+        gate_->on_batch_failed(why, numbered);
 }
 
 void ProducerCore::finish(Partition& partition, Batch& batch, Error error, TimePoint now) {
@@ -279,6 +282,7 @@ void ProducerCore::finish(Partition& partition, Batch& batch, Error error, TimeP
             batch.error ? "failed: " + batch.error.message() : fmt::format("acknowledged, first offset {}", batch.base_offset));
     batch.latency = now - batch.opened;
     move_to(batch, Batch::State::reported);
+    accumulator_.settle(batch);
     sink_.deliver(&batch);
     if (probe::planted("complete_twice", 10))
         sink_.deliver(&batch);
@@ -288,6 +292,7 @@ void ProducerCore::fail_unsent(Batch* batch, Error error) {
     batch->error = std::move(error);
     batch->possibly_persisted = false;
     move_to(*batch, Batch::State::reported);
+    accumulator_.settle(*batch);
     sink_.deliver(batch);
 }
 
