@@ -20,9 +20,7 @@ void query_offset(
 ) {
     auto request = list_offsets_request(query.isolation);
     ask_for(request, query.where.topic, query.where.partition, -1, query.timestamp);
-    CallOptions options{.timeout = query.timeout};
-    if (query.timestamp >= 0)
-        options.min_version = 1; // before, times were those of segments
+    const CallOptions options{.timeout = query.timeout};
     const Leader leader{query.where.topic, query.where.partition};
     call<msg::ListOffsetsRequest>(
         caller,
@@ -44,13 +42,21 @@ void query_offset(
                 reply(Error(result.error()));
                 return;
             }
-            if (const Errc error = first_error(result->response); error != Errc::no_error)
+            if (const Errc error = first_error(result->response); error != Errc::no_error) {
                 reply(Error(
                     error,
                     fmt::format("{}[{}]: {}", query.where.topic, query.where.partition, error_text(error))
                 ));
-            else
-                reply(offset_in(result->response.topics.front().partitions.front(), result->version));
+                return;
+            }
+            const int64_t offset =
+                offset_in(result->response.topics.front().partitions.front(), result->version);
+            if (result->version == 0 && query.timestamp >= 0 && offset < 0) {
+                query.timestamp = timestamp_earliest; // the first segment was still written to at that time
+                query_offset(caller, std::move(query), *scope, std::move(reply));
+                return;
+            }
+            reply(offset);
         },
         first_error
     );

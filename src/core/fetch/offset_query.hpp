@@ -14,8 +14,8 @@ struct OffsetQuery {
 };
 
 /// `scope` outlives the call. `reply` gets the offset; -1 when no record is that late. Stale leaders are the
-/// router's business. Errors: the partition's, _timed_out, _unsupported_feature when the broker is too old to
-/// look up times.
+/// router's business. Brokers before 0.10.1 know only when segments were written: from them comes the beginning
+/// of a segment, before which nothing is that late. Errors: the partition's, _timed_out.
 void query_offset(
     Caller& caller, OffsetQuery query, const CallScope& scope, MoveOnlyFunction<void(Result<int64_t>)> reply
 );
