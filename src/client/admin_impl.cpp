@@ -8,6 +8,7 @@
 #include <ottla/msg/metadata.hpp>
 
 #include "client/link_options.hpp"
+#include "core/cluster/metadata_request.hpp"
 
 namespace ottla::client {
 namespace {
@@ -18,8 +19,9 @@ core::CallOptions options_for(Duration timeout) {
     return options;
 }
 
-int32_t milliseconds_of(Duration timeout) {
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count();
+// For the broker's part of an operation: a tenth less, at most a second, so that it can still say that time was up.
+int32_t broker_milliseconds(Duration timeout) {
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(timeout - std::min<Duration>(timeout / 10, std::chrono::seconds(1))).count();
     return static_cast<int32_t>(std::clamp<int64_t>(ms, 1, INT32_MAX));
 }
 
@@ -80,6 +82,16 @@ ClusterDescription describe(const msg::MetadataResponse& response, int32_t answe
     return description;
 }
 
+// Old brokers were asked for all topics.
+void keep_only(msg::MetadataResponse& response, const std::string& topic) {
+    std::erase_if(response.topics, [&](const auto& told) { return told.name != topic; });
+    if (!response.topics.empty())
+        return;
+    auto& missing = response.topics.emplace_back();
+    missing.name = topic;
+    missing.error_code = static_cast<int16_t>(Errc::unknown_topic_or_part);
+}
+
 } // namespace
 
 AdminImpl::AdminImpl(std::shared_ptr<engine::Loop> loop, config::ClientConfig config, LogSink log)
@@ -129,21 +141,22 @@ void AdminImpl::list(std::optional<std::string> topic, Duration timeout, Done<Cl
         msg::MetadataRequest request;
         request.topics.reset(); // all of them
         request.allow_auto_topic_creation = false;
-        auto options = options_for(timeout);
-        if (topic) {
+        if (topic)
             request.topics.emplace().emplace_back().name = *topic;
-            options.min_version = 4; // before, asking for a topic may create it
-        }
         core::call<msg::MetadataRequest>(
-            cluster_->caller(), core::AnyBroker{}, std::move(request), options, scope_,
-            [this, finish = std::move(finish)](core::CallResult<msg::MetadataResponse> result, TimePoint) mutable {
+            cluster_->caller(), core::AnyBroker{}, std::move(request), options_for(timeout), scope_,
+            [this, topic = std::move(topic), finish = std::move(finish)](
+                core::CallResult<msg::MetadataResponse> result, TimePoint) mutable {
                 if (!result) {
                     finish(result.error(), {});
                     return;
                 }
+                if (topic)
+                    keep_only(result->response, *topic);
                 const int32_t node = broker_of(result->node, config_.bootstrap_servers, result->response);
                 finish({}, describe(result->response, node));
-            });
+            },
+            nullptr, core::metadata_request_for);
     });
 }
 
@@ -152,8 +165,11 @@ void AdminImpl::create(std::vector<NewTopic> topics, Duration timeout, Done<Topi
         events_.log().debug(LogContext::admin, "CREATE", "topic {} with {} partitions", topic.name, topic.partitions);
     on_loop(std::move(done), [this, topics = std::move(topics), timeout](Done<TopicResults> finish) mutable {
         msg::CreateTopicsRequest request;
-        request.timeout_ms = milliseconds_of(timeout);
+        request.timeout_ms = broker_milliseconds(timeout);
+        auto options = options_for(timeout);
         for (const auto& topic : topics) {
+            if (topic.partitions < 0 || topic.replication_factor < 0)
+                options.min_version = 4; // the broker's defaults (KIP-464)
             auto& out = request.topics.emplace_back();
             out.name = topic.name;
             out.num_partitions = topic.partitions;
@@ -165,7 +181,7 @@ void AdminImpl::create(std::vector<NewTopic> topics, Duration timeout, Done<Topi
             }
         }
         core::call<msg::CreateTopicsRequest>(
-            cluster_->caller(), core::Controller{}, std::move(request), options_for(timeout), scope_,
+            cluster_->caller(), core::Controller{}, std::move(request), options, scope_,
             [finish = std::move(finish)](core::CallResult<msg::CreateTopicsResponse> result, TimePoint) mutable {
                 TopicResults results;
                 if (result)
@@ -182,7 +198,7 @@ void AdminImpl::remove(std::vector<std::string> topics, Duration timeout, Done<T
         events_.log().debug(LogContext::admin, "DELETE", "topic {}", topic);
     on_loop(std::move(done), [this, topics = std::move(topics), timeout](Done<TopicResults> finish) mutable {
         msg::DeleteTopicsRequest request;
-        request.timeout_ms = milliseconds_of(timeout);
+        request.timeout_ms = broker_milliseconds(timeout);
         request.topic_names = topics;
         auto options = options_for(timeout);
         options.max_version = 5; // by name; from 6 on there are ids as well

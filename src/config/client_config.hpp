@@ -50,6 +50,7 @@ struct ClientConfig {
     milliseconds retry_backoff{100};
     milliseconds retry_backoff_max{1'000};
     bool api_version_request = true;
+    milliseconds api_version_request_timeout{10'000};
     milliseconds api_version_fallback{0};
     std::string broker_version_fallback = "0.10.0";
     std::string client_software_name = "ottla";

@@ -133,16 +133,17 @@ constexpr Property rows[] = {
      .target = &C::retry_backoff_max, .doc = "Longest such wait, in ms."},
 
     // --- versions of the protocol
-    {.name = "api.version.request", .kind = boolean, .preset = "true", .importance = high, .traits = deprecated,
+    {.name = "api.version.request", .kind = boolean, .preset = "true", .importance = high,
      .target = &C::api_version_request,
      .doc = "Ask each broker which versions it speaks. Off: assume those of broker.version.fallback."},
-    {.name = "api.version.request.timeout.ms", .kind = integer, .range = {1, 300'000}, .preset = "10000", .effect = later,
+    {.name = "api.version.request.timeout.ms", .kind = integer, .range = {1, 300'000}, .preset = "10000",
+     .target = &C::api_version_request_timeout,
      .doc = "Time limit of that question, in ms. It is part of socket.connection.setup.timeout.ms."},
     {.name = "api.version.fallback.ms", .kind = integer, .range = {0, 7 * day_ms}, .preset = "0", .importance = medium,
-     .traits = deprecated, .target = &C::api_version_fallback,
-     .doc = "How long, in ms, a broker that closed the connection at that question is assumed to be of the release "
-            "broker.version.fallback; at least a minute."},
-    {.name = "broker.version.fallback", .preset = "0.10.0", .importance = medium, .traits = deprecated,
+     .target = &C::api_version_fallback,
+     .doc = "How long, in ms, a broker that did not answer that question is assumed to be of the release "
+            "broker.version.fallback, if that is one before 0.10; at least a minute."},
+    {.name = "broker.version.fallback", .preset = "0.10.0", .importance = medium,
      .target = &C::broker_version_fallback,
      .doc = "The release of brokers that do not tell their versions (before 0.10): 0.8.2, 0.9.0, ..."},
 };

@@ -107,7 +107,8 @@ public:
 
 /// Sends `request` along `route`. `reply` is called exactly once, later, on the owning thread, unless `scope` has ended.
 /// `routing_error`, when given, picks the error of a response that may mean "wrong broker" or "not yet": the router then
-/// retries those that are retriable, within the time limit.
+/// retries those that are retriable, within the time limit. `adapt`, when given, makes what is sent of the request once the
+/// version is known.
 template <class Request>
 void call(
     Caller& caller,
@@ -116,7 +117,8 @@ void call(
     CallOptions options,
     const CallScope& scope,
     Reply<typename Request::Response> reply,
-    Errc (*routing_error)(const typename Request::Response&) = nullptr) {
+    Errc (*routing_error)(const typename Request::Response&) = nullptr,
+    Request (*adapt)(const Request&, int16_t version) = nullptr) {
     using Response = typename Request::Response;
     PendingCall pending{
         .route = std::move(route),
@@ -124,9 +126,10 @@ void call(
         .api_key = Request::api_key,
         .min_version = std::max(Request::min_version, options.min_version),
         .max_version = std::min(Request::max_version, options.max_version),
-        .encode = [request = std::make_unique<Request>(std::move(request))](
+        .encode = [request = std::make_unique<Request>(std::move(request)), adapt](
                       int16_t version, int32_t correlation_id, std::string_view client_id) {
-            return wire::encode_request(*request, version, correlation_id, client_id);
+            return adapt ? wire::encode_request(adapt(*request, version), version, correlation_id, client_id)
+                         : wire::encode_request(*request, version, correlation_id, client_id);
         },
         .deliver = [reply = std::move(reply), routing_error](
                        PendingCall::RawResult raw, TimePoint now, bool may_retry) mutable {

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "core/cluster/metadata_request.hpp"
+
 namespace ottla::core {
 namespace {
 
@@ -31,6 +33,8 @@ std::string hindrance_of(const TopicInfo& topic) {
             return fmt::format("{}[{}] has no leader", topic.name, i);
     return {};
 }
+
+constexpr int16_t first_version_with_controller = 1;
 
 /// How long a topic may take to be made, or to change its leader, before anyone is told.
 constexpr Duration hindrance_told_after = std::chrono::seconds(2);
@@ -152,13 +156,14 @@ void Metadata::ask() {
     request.allow_auto_topic_creation = config_.allow_auto_create;
     CallOptions options;
     options.timeout = config_.request_timeout;
-    // The flag that stops a broker from creating topics exists since version 4; older brokers create as they please.
     call<msg::MetadataRequest>(
-        caller_, AnyBroker{}, std::move(request), options, scope_, [this](CallResult<msg::MetadataResponse> result, TimePoint when) {
+        caller_, AnyBroker{}, std::move(request), options, scope_,
+        [this](CallResult<msg::MetadataResponse> result, TimePoint when) {
             in_flight_ = false;
             last_answer_ = when;
             if (result) {
-                adopt(result->response, when);
+                names_controller_ = result->version >= first_version_with_controller;
+                adopt(std::move(result->response), when);
                 if (all_answered() && !refresh_asked_)
                     tries_ = 0;
                 else
@@ -172,7 +177,8 @@ void Metadata::ask() {
             const bool unasked = std::any_of(wants_.begin(), wants_.end(), [](const auto& want) { return !want.second.asked; });
             not_before_ = unasked ? when : when + backoff(config_.retry, refresh_asked_ ? tries_++ : 0, rng_);
             wake();
-        });
+        },
+        nullptr, metadata_request_for);
 }
 
 void Metadata::log_changes(const TopicInfo* known, const TopicInfo& fresh) const {
@@ -191,7 +197,16 @@ void Metadata::log_changes(const TopicInfo* known, const TopicInfo& fresh) const
     }
 }
 
-void Metadata::adopt(const msg::MetadataResponse& response, TimePoint now) {
+void Metadata::adopt(msg::MetadataResponse response, TimePoint now) {
+    // Asked for all topics, a broker leaves out those that are not there.
+    for (const auto& [name, want] : wants_) {
+        const auto is_it = [&name = name](const auto& topic) { return topic.name == name; };
+        if (!want.asked || std::any_of(response.topics.begin(), response.topics.end(), is_it))
+            continue;
+        auto& missing = response.topics.emplace_back();
+        missing.name = name;
+        missing.error_code = static_cast<int16_t>(Errc::unknown_topic_or_part);
+    }
     std::map<int32_t, BrokerInfo> brokers;
     for (const auto& broker : response.brokers)
         if (broker.node_id >= 0 && broker.port > 0 && broker.port <= 65535)

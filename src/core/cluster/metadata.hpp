@@ -60,6 +60,8 @@ public:
     // --- what is known
     const std::map<int32_t, BrokerInfo>& brokers() const { return brokers_; }
     int32_t controller_id() const { return controller_; }
+    /// False when the last answer came from a broker so old (0.9) that it cannot tell which one is the controller.
+    bool names_controller() const { return names_controller_; }
     const std::string& cluster_id() const { return cluster_id_; }
     /// Null while no answer about `topic` has come.
     const TopicInfo* find(const std::string& topic) const;
@@ -109,7 +111,7 @@ private:
 
     void ask();
     void log_changes(const TopicInfo* known, const TopicInfo& fresh) const;
-    void adopt(const msg::metadata_response::MetadataResponse& response, TimePoint now);
+    void adopt(msg::metadata_response::MetadataResponse response, TimePoint now);
     bool all_answered() const;
     void judge_hindrances(TimePoint now);
 
@@ -121,6 +123,7 @@ private:
 
     std::map<int32_t, BrokerInfo> brokers_;
     int32_t controller_ = -1;
+    bool names_controller_ = true;
     std::string cluster_id_;
     std::unordered_map<std::string, TopicInfo> topics_;
     std::unordered_map<Uuid, std::string> names_;

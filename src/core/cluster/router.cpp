@@ -151,7 +151,7 @@ Router::Target Router::find_target(Queued& queued, TimePoint now) {
             else if constexpr (std::is_same_v<R, Coordinator>)
                 return find_coordinator(route, now);
             else if constexpr (std::is_same_v<R, Controller>)
-                return known_node(metadata_->controller_id());
+                return metadata_->names_controller() ? known_node(metadata_->controller_id()) : pick_any(now);
             else {
                 Target target = known_node(route.id);
                 if (!target.node && !queued.call.options.retry)
@@ -339,6 +339,7 @@ void Router::open(const PeerKey& key, Peer& peer, TimePoint now) {
         .software_name = config_.client_software_name,
         .software_version = config_.client_software_version.empty() ? OTTLA_VERSION : config_.client_software_version,
         .setup_timeout = config_.socket_setup_timeout,
+        .versions_timeout = config_.api_version_request_timeout,
         .max_idle = config_.connections_max_idle,
         .max_response = static_cast<size_t>(config_.receive_message_max_bytes),
         .max_in_flight = static_cast<size_t>(config_.max_in_flight),
@@ -380,17 +381,7 @@ void Router::send(Connection& connection, Queued queued, TimePoint now) {
     const VersionRange theirs = connection.versions().of(call.api_key);
     const int16_t version = std::min(call.max_version, theirs.max);
     if (!theirs.present() || version < std::max(call.min_version, theirs.min)) {
-        Error error(
-            Errc::_unsupported_feature,
-            theirs.present() ? fmt::format(
-                                   "broker {} speaks {} {}-{}, needed is {}-{}",
-                                   connection.node(),
-                                   msg::to_string(call.api_key),
-                                   theirs.min,
-                                   theirs.max,
-                                   call.min_version,
-                                   call.max_version)
-                             : fmt::format("broker {} does not have {}", connection.node(), msg::to_string(call.api_key)));
+        Error error = lack(connection, call);
         fail(std::move(queued), std::move(error), false, now);
         return;
     }
@@ -421,6 +412,20 @@ void Router::send(Connection& connection, Queued queued, TimePoint now) {
              on_result(std::move(queued), std::move(result), when);
          }},
         now);
+}
+
+Error Router::lack(const Connection& connection, const PendingCall& call) {
+    const auto api = msg::to_string(call.api_key);
+    const VersionRange theirs = connection.versions().of(call.api_key);
+    std::string text = theirs.present() ? fmt::format(
+                                              "{} speaks {} {}-{}, needed is {}-{}",
+                                              connection.name(), api, theirs.min, theirs.max, call.min_version, call.max_version)
+                                        : fmt::format("{} does not have {}", connection.name(), api);
+    if (const auto release = release_with(call.api_key, call.min_version); !release.empty())
+        text += fmt::format(" (Kafka {} or later)", release);
+    if (connection.assumes_versions())
+        text += ", says broker.version.fallback";
+    return {Errc::_unsupported_feature, std::move(text)};
 }
 
 void Router::on_ready(Connection& connection, TimePoint now) {

@@ -83,6 +83,7 @@ private:
 
     void open(const PeerKey& key, Peer& peer, TimePoint now);
     void pump(const PeerKey& key, Peer& peer, TimePoint now);
+    static Error lack(const Connection& connection, const PendingCall& call);
     void send(Connection& connection, Queued queued, TimePoint now);
     void on_result(Queued queued, PendingCall::RawResult result, TimePoint now);
     void give_back(Peer& peer, const Error& why, TimePoint now);

@@ -40,6 +40,22 @@ constexpr Assumed assumed[] = {
     {1000, msg::ApiKey::api_versions, {0, 0}},
 };
 
+struct Beginning {
+    msg::ApiKey api;
+    int16_t version;
+    std::string_view release;
+};
+
+constexpr Beginning beginnings[] = {
+    {list_offsets, 1, "0.10.1"},
+    {create_topics, 0, "0.10.1"},
+    {delete_topics, 0, "0.10.1"},
+    {produce, 3, "0.11"},
+    {init_producer_id, 0, "0.11"},
+    {produce, 7, "2.1"},
+    {create_topics, 4, "2.4"},
+};
+
 // "0.9.0.1" -> 900, "0.10.2" -> 1002; -1 when it is no release number.
 int release_number(std::string_view text) {
     int parts[3] = {0, 0, 0};
@@ -80,6 +96,13 @@ Result<ApiVersions> ApiVersions::of_release(std::string_view version) {
         if (row.release <= release)
             versions.set(static_cast<int16_t>(row.api), row.range);
     return versions;
+}
+
+std::string_view release_with(msg::ApiKey api, int16_t version) {
+    for (const auto& row : beginnings)
+        if (row.api == api && row.version >= version)
+            return row.release;
+    return {};
 }
 
 } // namespace ottla::core

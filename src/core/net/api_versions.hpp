@@ -44,4 +44,7 @@ private:
     int16_t transaction_version_ = 0;
 };
 
+/// The first Kafka release with this API in this version or a later one, for error messages; empty where it is not noted here.
+std::string_view release_with(msg::ApiKey api, int16_t version);
+
 } // namespace ottla::core

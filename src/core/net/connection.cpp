@@ -25,6 +25,7 @@ constexpr bool may_follow(Connection::State from, Connection::State to) {
 }
 
 constexpr Duration stalled_after = std::chrono::seconds(1);
+constexpr std::string_view perhaps_old = "a broker before 0.10 wants api.version.request=false and broker.version.fallback=0.9.0 or 0.8.2";
 
 auto milliseconds_between(TimePoint from, TimePoint to) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count();
@@ -61,6 +62,7 @@ void Connection::on_open(TimePoint now) {
         return;
     }
     transition(State::negotiating);
+    negotiating_since_ = now;
     ask_versions(msg::ApiVersionsRequest::max_version, now);
 }
 
@@ -77,7 +79,7 @@ void Connection::ask_versions(int16_t version, TimePoint now) {
         {.api_key = msg::ApiKey::api_versions,
          .version = version,
          .frame = std::move(*frame),
-         .deadline = opened_ + config_.setup_timeout,
+         .deadline = setup_limit(),
          .expects_response = true,
          .done = [this, version](PendingCall::RawResult raw, TimePoint when) { on_versions(std::move(raw), version, when); }});
 }
@@ -220,8 +222,7 @@ void Connection::on_closed(Error error, TimePoint now) {
     if (reader_.in_mid_frame())
         error.detail += " in the middle of a response";
     if (died_unanswered_)
-        error.detail += " instead of answering ApiVersions (a broker before 0.10 wants broker.version.fallback; "
-                        "a TLS listener wants security.protocol)";
+        error.detail += fmt::format(" instead of answering ApiVersions ({}; a TLS listener wants security.protocol)", perhaps_old);
     shut(std::move(error), now);
 }
 
@@ -253,10 +254,14 @@ void Connection::shut(Error error, TimePoint now) {
 }
 
 std::string Connection::what_it_waits_for() const {
-    return fmt::format(
-        "{} {}",
-        name_,
-        state_ == State::opening ? "has not accepted the connection" : "has accepted the connection but does not answer ApiVersions");
+    return state_ == State::opening
+               ? fmt::format("{} has not accepted the connection", name_)
+               : fmt::format("{} has accepted the connection but does not answer ApiVersions ({})", name_, perhaps_old);
+}
+
+TimePoint Connection::setup_limit() const {
+    const TimePoint limit = opened_ + config_.setup_timeout;
+    return state_ == State::negotiating ? std::min(limit, negotiating_since_ + config_.versions_timeout) : limit;
 }
 
 std::string Connection::describe(const InFlight& request) const {
@@ -267,14 +272,16 @@ TimePoint Connection::poll(TimePoint now) {
     if (state_ == State::down)
         return never;
     if (state_ != State::ready) {
-        const TimePoint limit = opened_ + config_.setup_timeout;
+        const TimePoint limit = setup_limit();
         if (now < limit)
             return limit;
+        died_unanswered_ = state_ == State::negotiating && read_bytes_ == 0;
         shut(
             Error(
                 Errc::_timed_out,
-                state_ == State::opening ? "no connection within socket.connection.setup.timeout.ms"
-                                         : "the peer accepts connections but does not answer ApiVersions"),
+                state_ == State::opening
+                    ? "no connection within socket.connection.setup.timeout.ms"
+                    : fmt::format("the peer accepts connections but does not answer ApiVersions ({})", perhaps_old)),
             now);
         return never;
     }

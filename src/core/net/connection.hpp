@@ -25,6 +25,7 @@ struct ConnectionConfig {
     std::string software_name;
     std::string software_version;
     Duration setup_timeout = std::chrono::seconds(30); ///< socket.connection.setup.timeout.ms, from opening to ready
+    Duration versions_timeout = std::chrono::seconds(10); ///< api.version.request.timeout.ms, a part of it
     Duration max_idle = Duration::zero();              ///< connections.max.idle.ms; zero: never closed for idleness
     size_t max_response = 100'000'000;                 ///< receive.message.max.bytes
     size_t max_in_flight = 1'000'000;                  ///< max.in.flight.requests.per.connection
@@ -75,6 +76,8 @@ public:
         return (state_ == State::opening || state_ == State::negotiating) && now - opened_ > limit;
     }
     const ApiVersions& versions() const { return versions_; }
+    /// Whether they are those of a release that was named, not told by the broker.
+    bool assumes_versions() const { return config_.assumed_versions.has_value(); }
     /// Whether another request may be sent now.
     bool has_room() const { return state_ == State::ready && in_flight_.size() < config_.max_in_flight; }
     size_t in_flight() const { return in_flight_.size(); }
@@ -117,6 +120,7 @@ private:
     void enqueue(Request request);
     void ask_versions(int16_t version, TimePoint now);
     void on_versions(PendingCall::RawResult raw, int16_t asked, TimePoint now);
+    TimePoint setup_limit() const;
     bool on_frame(Buffer frame, TimePoint now);
     void become_ready(TimePoint now);
     std::string describe(const InFlight& request) const;
@@ -138,6 +142,7 @@ private:
     std::deque<InFlight> in_flight_;
     TimePoint next_deadline_ = never; ///< no request is due before it
     int32_t correlation_id_ = 1;
+    TimePoint negotiating_since_{};
     TimePoint opened_{};
     TimePoint last_used_{};
     TimePoint last_read_{};

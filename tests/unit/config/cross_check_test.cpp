@@ -174,7 +174,7 @@ TEST_CASE("what does nothing here warns, once", "[config]") {
           Texts{"socket.blocking.max.ms is deprecated and has no effect in this version"});
     CHECK(warnings_of({{"enable.gapless.guarantee", "false"}}, Role::producer) ==
           Texts{"enable.gapless.guarantee is experimental"});
-    CHECK(warnings_of({{"api.version.request", "true"}}, Role::admin) == Texts{"api.version.request is deprecated"});
+    CHECK(warnings_of({{"api.version.request", "true"}}, Role::admin).empty());
     CHECK(warnings_of({{"batch.size", "100"}}, Role::consumer) == Texts{"batch.size is a producer property and has no effect here"});
     CHECK(warnings_of({{"isolation.level", "read_committed"}}, Role::producer) ==
           Texts{"isolation.level is a consumer property and has no effect here"});

@@ -39,6 +39,10 @@ constexpr Departure departures[] = {
     {"sasl.mechanisms", "range", "GSSAPI, PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER"},
     {"sasl.mechanisms", "type", "enum"},
     {"bootstrap.servers", "type", "addresses"},
+    // Brokers before 0.10 are reached by these alone, so there is nothing to warn of.
+    {"api.version.request", "deprecated", "no"},
+    {"api.version.fallback.ms", "deprecated", "no"},
+    {"broker.version.fallback", "deprecated", "no"},
 };
 
 std::string type_of(const std::string& fact) {
@@ -82,7 +86,7 @@ TEST_CASE("every property of librdkafka is known, with its type, range and defau
         CHECK(std::string(ours->type) == expected(*ours, "type", type_of(fact.at("type"))));
         CHECK(ours->range == expected(*ours, "range", fact.at("range")));
         CHECK(std::string(ours->default_value) == expected(*ours, "default", fact.at("default")));
-        CHECK(ours->deprecated == (fact.at("deprecated") == "yes"));
+        CHECK(ours->deprecated == (expected(*ours, "deprecated", fact.at("deprecated")) == "yes"));
         CHECK(ours->experimental == (fact.at("experimental") == "yes"));
         CHECK(ours->hidden == (fact.at("hidden") == "yes"));
         CHECK(ours->sensitive == (fact.at("sensitive") == "yes"));

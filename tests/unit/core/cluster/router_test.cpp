@@ -105,7 +105,7 @@ struct World {
             for (int16_t key = 0; key < 60; ++key) {
                 auto& api = response.api_keys.emplace_back();
                 api.api_key = key;
-                api.max_version = key == 19 ? int16_t{1} : int16_t{7};
+                api.max_version = key == 19 ? int16_t{1} : key == 3 ? metadata_max : int16_t{7};
             }
             link.answer(seen, response, now);
         } else if (seen.api() == msg::ApiKey::metadata) {
@@ -124,8 +124,10 @@ struct World {
             broker.host = "b" + std::to_string(id);
             broker.port = 9092;
         }
-        response.controller_id = 2;
-        for (const auto& asked : request.topics.value_or(std::vector<msg::metadata_request::MetadataRequestTopic>())) {
+        response.controller_id = metadata_max > 0 ? 2 : -1;
+        std::vector<msg::metadata_request::MetadataRequestTopic> all(1);
+        all[0].name = "t";
+        for (const auto& asked : request.topics && !(metadata_max == 0 && request.topics->empty()) ? *request.topics : all) {
             auto& topic = response.topics.emplace_back();
             topic.name = asked.name;
             if (asked.name != "t") {
@@ -184,6 +186,7 @@ struct World {
     std::vector<int32_t> brokers = {1, 2};
     std::vector<int32_t> leaders = {1, 2};
     int32_t epoch = 3;
+    int16_t metadata_max = 7;
     int metadata_requests = 0;
 };
 
@@ -404,6 +407,83 @@ TEST_CASE("an API that the broker lacks is an error that names it", "[router]") 
     REQUIRE(results.size() == 1);
     CHECK(results[0].error().errc() == Errc::_unsupported_feature);
     CHECK_THAT(results[0].error().message(), ContainsSubstring("CreateTopics 0-1"));
+}
+
+TEST_CASE("a broker too old to name the controller is asked itself, and tells what it lacks", "[router]") {
+    World world;
+    world.metadata_max = 0;
+    CallOptions options;
+    options.min_version = 5;
+    std::vector<CallResult<msg::CreateTopicsResponse>> results;
+    call<msg::CreateTopicsRequest>(
+        world.cluster->caller(), Controller{}, {}, options, world.scope,
+        [&](CallResult<msg::CreateTopicsResponse> r, TimePoint) { results.push_back(std::move(r)); });
+    world.serve();
+    REQUIRE(results.size() == 1);
+    CHECK(results[0].error().errc() == Errc::_unsupported_feature);
+    CHECK_THAT(results[0].error().message(), ContainsSubstring("boot:9092") || ContainsSubstring("b1:9092") || ContainsSubstring("b2:9092"));
+}
+
+TEST_CASE("what a broker lacks is told with the release that has it", "[router]") {
+    CHECK(release_with(msg::ApiKey::init_producer_id, 0) == "0.11");
+    CHECK(release_with(msg::ApiKey::create_topics, 0) == "0.10.1");
+    CHECK(release_with(msg::ApiKey::create_topics, 4) == "2.4");
+    CHECK(release_with(msg::ApiKey::create_topics, 5) == "");
+    CHECK(release_with(msg::ApiKey::join_group, 0) == "");
+}
+
+TEST_CASE("a broker of 0.9, which answers nothing at all, is met in its own versions the next time", "[router]") {
+    World world;
+    world.config.broker_version_fallback = "0.9.0";
+    world.config.api_version_request_timeout = 3s;
+    world.cluster->metadata().want("t");
+    world.metadata_max = 0;
+    world.run();
+    test::FakeLink* link = world.link_to("boot");
+    REQUIRE(link);
+    link->opened = true;
+    link->user->on_open(world.now);
+    CHECK(link->requests(world.now).at(0).api() == msg::ApiKey::api_versions);
+    world.advance(2900ms);
+    CHECK(world.network->opened == 1);
+    world.advance(200ms);
+    CHECK_THAT(world.events.errors.at(0).message(), ContainsSubstring("api.version.request=false"));
+    world.serve();
+    CHECK(world.cluster->metadata().find("t", 1));
+}
+
+TEST_CASE("a broker that would create what it is asked for is asked for everything instead", "[metadata]") {
+    const int16_t version = GENERATE(int16_t{0}, int16_t{1}, int16_t{2}, int16_t{3}, int16_t{4});
+    const bool create = GENERATE(false, true);
+    CAPTURE(version, create);
+    config::ClientConfig config = make_config({{"boot", 9092}});
+    config.allow_auto_create_topics = create;
+    World world(config);
+    world.metadata_max = version;
+    world.cluster->metadata().want("t");
+    world.cluster->metadata().want("nope");
+    world.run();
+    test::FakeLink* link = world.link_to("boot");
+    link->opened = true;
+    link->user->on_open(world.now);
+    world.answer(*link, link->requests(world.now).at(0));
+    world.run();
+
+    const auto seen = link->requests(world.now);
+
+    REQUIRE(seen.size() == 1);
+    const auto request = seen[0].as<msg::MetadataRequest>();
+    if (version >= 4 || create)
+        CHECK((request.topics && request.topics->size() == 2));
+    else if (version == 0)
+        CHECK((request.topics && request.topics->empty()));
+    else
+        CHECK(!request.topics);
+    world.answer(*link, seen[0]);
+    world.run();
+    CHECK(world.cluster->metadata().find("t", 1));
+    REQUIRE(world.cluster->metadata().find("nope"));
+    CHECK(world.cluster->metadata().find("nope")->error == Errc::unknown_topic_or_part);
 }
 
 TEST_CASE("replies end with their scope", "[router]") {
