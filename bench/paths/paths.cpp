@@ -58,7 +58,7 @@ void append(int64_t count) {
         accumulator.drain_ready([&](accumulator::PartitionBuffer& buffer) {
             for (auto full = buffer.take({}, Duration::max() / 2, false, 10); !full.empty();) {
                 accumulator::Batch* batch = full.pop();
-                if (sealer.seal(*batch, {1, 0}, 0, 2))
+                if (sealer.seal(*batch, {1, 0}, 0, {}))
                     throw std::runtime_error("a batch could not be sealed");
                 accumulator.finish(batch);
             }

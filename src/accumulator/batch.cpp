@@ -19,6 +19,7 @@ void Batch::reset() {
     producer_epoch = -1;
     base_sequence = -1;
     magic = 2;
+    codec = Compression::none;
     state = State::open;
     ambiguous = false;
     tries = 0;

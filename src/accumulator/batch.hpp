@@ -62,7 +62,8 @@ struct Batch {
     int64_t producer_id = -1;
     int16_t producer_epoch = -1;
     int32_t base_sequence = -1;
-    int8_t magic = 2; ///< of what is in `wire`
+    int8_t magic = 2;                      ///< of what is in `wire`
+    Compression codec = Compression::none; ///< that it was sealed with; left out where it does not pay
 
     // --- on its way
     enum class State : uint8_t {

@@ -214,7 +214,9 @@ RunResult run(const RunOptions& options, bool idempotent) {
     World world({.seed = options.seed, .transcript_lines = options.transcript_lines});
     const auto brokers = static_cast<int>(world.between(1, 4));
     world.add_brokers(brokers);
-    const Plan plan = draw(world, idempotent);
+    Plan plan = draw(world, idempotent);
+    if (!options.trouble)
+        plan.max_message_bytes = 0;
     world.note(
         "{} producer, {} brokers, in flight {}, linger {} ms, message.timeout.ms {}, socket.timeout.ms {}",
         idempotent ? "idempotent" : "plain",

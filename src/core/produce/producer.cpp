@@ -142,15 +142,27 @@ TimePoint ProducerCore::serve(Partition& partition, TimePoint now) {
     Batch* batch = next_to_send(partition, now, where->leader, next);
     if (!batch || is_late(*batch, now))
         return next; // a late one fails in its turn
-    const int16_t version = cluster_.produce_version(where->leader);
-    const auto magic = static_cast<int8_t>(version < 0 || version >= first_batch_version ? 2 : version == 2 ? 1 : 0);
-    if (!prepare(partition, *batch, magic, now))
+    const Format format = format_for(where->leader);
+    if (!prepare(partition, *batch, format, now))
         return now;
     Building& building = building_[where->leader];
     if (!building.sent.empty() && building.bytes + batch->bytes > static_cast<size_t>(config_.message_max_bytes))
         send(where->leader, std::exchange(building, {}), now);
-    add(building, partition, *batch, *info, magic);
+    add(building, partition, *batch, *info, format);
     return next;
+}
+
+// As long as the leader has not told its versions it is taken for a new one; on_lost corrects that.
+Format ProducerCore::format_for(int32_t leader) {
+    const int16_t version = cluster_.produce_version(leader);
+    if (version < 0)
+        return {};
+    Format format{.magic = 2, .zstd = version >= first_zstd_version};
+    if (version < first_batch_version)
+        format.magic = version == 2 ? 1 : 0;
+    if (sealer_.codec_for(format) != config_.compression && !std::exchange(zstd_lack_told_, true))
+        events_.on_log(4, "CODEC", fmt::format("broker {} does not know zstd (Kafka 2.1 or later): messages go there uncompressed", leader));
+    return format;
 }
 
 bool ProducerCore::is_late(const Batch& batch, TimePoint now) const {
@@ -236,17 +248,17 @@ ProducerCore::Batch* ProducerCore::next_to_send(Partition& partition, TimePoint 
     return batch;
 }
 
-bool ProducerCore::prepare(Partition& partition, Batch& batch, int8_t magic, TimePoint now) {
+bool ProducerCore::prepare(Partition& partition, Batch& batch, Format format, TimePoint now) {
     const bool idempotent = id_state_ == IdState::known;
-    const bool sealed = !batch.wire.empty() && batch.magic == magic && batch.producer_id == identity_.producer_id &&
+    const bool sealed = !batch.wire.empty() && batch.magic == format.magic && batch.codec == sealer_.codec_for(format) &&
+                        batch.producer_id == identity_.producer_id &&
                         batch.producer_epoch == identity_.epoch;
     if (sealed)
         return true;
     const bool numbered = batch.base_sequence >= 0 && batch.producer_id == identity_.producer_id &&
                           batch.producer_epoch == identity_.epoch;
     const int32_t sequence = !idempotent ? -1 : numbered ? batch.base_sequence : partition.next_sequence;
-    Error error = sealer_.seal(batch, identity_, sequence, magic);
-    batch.magic = magic;
+    Error error = sealer_.seal(batch, identity_, sequence, format);
     if (error) {
         fail(partition, batch, std::move(error), now);
         return false;

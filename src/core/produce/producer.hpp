@@ -99,6 +99,7 @@ private:
     using Batch = accumulator::Batch;
 
     static constexpr int16_t first_batch_version = 3; ///< Produce: record batches of version 2
+    static constexpr int16_t first_zstd_version = 7; ///< KIP-110
     static constexpr int16_t first_topic_id_version = 13;
     static constexpr int16_t first_joining_version = 12; ///< KIP-890: the partition joins the transaction by it
 
@@ -125,7 +126,7 @@ private:
         size_t bytes = 0;
         TimePoint deadline = never;
         bool all_have_ids = true;
-        int8_t magic = 2;
+        Format format{};
     };
     enum class IdState : uint8_t {
         unneeded, ///< not idempotent
@@ -162,14 +163,15 @@ private:
     bool is_late(const Batch& batch, TimePoint now) const;
     TimePoint expire(Partition& partition, TimePoint now);
     Batch* next_to_send(Partition& partition, TimePoint now, int32_t leader, TimePoint& next);
-    bool prepare(Partition& partition, Batch& batch, int8_t magic, TimePoint now);
+    Format format_for(int32_t leader);
+    bool prepare(Partition& partition, Batch& batch, Format format, TimePoint now);
 
     TimePoint oldest_unsettled() const;
     void judge_flushes();
     bool flushing() const { return flushing_ > 0 || !flushes_.empty(); }
 
     // requests
-    void add(Building& building, Partition& partition, Batch& batch, const TopicInfo& topic, int8_t magic);
+    void add(Building& building, Partition& partition, Batch& batch, const TopicInfo& topic, Format format);
     void send(int32_t leader, Building building, TimePoint now);
     void on_answer(const std::vector<Sent>& sent, CallResult<msg::ProduceResponse> result, TimePoint now);
     void on_lost(Partition& partition, Batch& batch, const CallError& error, TimePoint now);
@@ -216,6 +218,7 @@ private:
     };
     std::vector<Flush> flushes_;
     Error fatal_;
+    bool zstd_lack_told_ = false;
     bool closed_ = false;
 };
 

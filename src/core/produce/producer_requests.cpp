@@ -16,7 +16,7 @@ void ProducerCore::move_to(Batch& batch, Batch::State to) {
     batch.state = to;
 }
 
-void ProducerCore::add(Building& building, Partition& partition, Batch& batch, const TopicInfo& info, int8_t magic) {
+void ProducerCore::add(Building& building, Partition& partition, Batch& batch, const TopicInfo& info, Format format) {
     auto& topics = building.request.topic_data;
     auto topic = std::find_if(topics.begin(), topics.end(), [&](const auto& t) { return t.name == info.name; });
     if (topic == topics.end()) {
@@ -30,7 +30,7 @@ void ProducerCore::add(Building& building, Partition& partition, Batch& batch, c
     data.records.pieces = batch.wire;
     building.sent.push_back({&partition, &batch});
     building.bytes += batch.bytes;
-    building.magic = magic;
+    building.format = format;
     if (config_.message_timeout.count())
         building.deadline = std::min(building.deadline, batch.opened + config_.message_timeout);
     if (gate_)
@@ -51,13 +51,16 @@ void ProducerCore::send(int32_t leader, Building building, TimePoint now) {
     options.retry = false;
     options.timeout = std::max<Duration>(std::min<Duration>(config_.socket_timeout, building.deadline - now), std::chrono::milliseconds(1));
     options.max_version = building.all_have_ids ? INT16_MAX : static_cast<int16_t>(first_topic_id_version - 1);
-    options.min_version = building.magic == 2 ? first_batch_version : int16_t{0};
+    const auto [magic, zstd] = building.format;
+    options.min_version = zstd && config_.compression == Compression::zstd ? first_zstd_version : first_batch_version;
     if (gate_ && gate_->joins_by_produce())
         options.min_version = first_joining_version;
     else if (gate_)
         options.max_version = first_joining_version - 1;
-    if (building.magic != 2)
-        options.max_version = building.magic == 1 ? int16_t{2} : int16_t{1};
+    if (magic != 2) {
+        options.min_version = 0;
+        options.max_version = magic == 1 ? int16_t{2} : int16_t{1};
+    }
     options.expects_response = config_.acks != 0;
     for (const Sent& sent : building.sent)
         sent.partition->sent_to = leader;
@@ -136,8 +139,9 @@ void ProducerCore::on_lost(Partition& partition, Batch& batch, const CallError& 
     batch.error = error;
     if (error.errc() == Errc::_unsupported_feature) {
         // The connection has told its versions by now: perhaps an older format will do.
-        const int16_t version = cluster_.produce_version(partition.sent_to);
-        if (batch.magic == 2 && version >= 0 && version < first_batch_version && id_state_ == IdState::unneeded)
+        const Format format = format_for(partition.sent_to);
+        const bool may_be_older = id_state_ == IdState::unneeded || format.magic == 2;
+        if (may_be_older && (batch.magic != format.magic || batch.codec != sealer_.codec_for(format)))
             return;
         fail(partition, batch, error, now);
         return;

@@ -8,12 +8,14 @@ namespace ottla::core::produce {
 using accumulator::Batch;
 using accumulator::Chunk;
 
-Error Sealer::seal(Batch& batch, const Identity& identity, int32_t base_sequence, int8_t magic) {
+Error Sealer::seal(Batch& batch, const Identity& identity, int32_t base_sequence, Format format) {
     batch.wire.clear();
     batch.producer_id = identity.producer_id;
     batch.producer_epoch = identity.epoch;
     batch.base_sequence = base_sequence;
-    return magic == 2 ? seal_batch(batch, identity, base_sequence) : seal_message_set(batch, magic);
+    batch.magic = format.magic;
+    batch.codec = codec_for(format);
+    return format.magic == 2 ? seal_batch(batch, identity, base_sequence) : seal_message_set(batch);
 }
 
 Error Sealer::seal_batch(Batch& batch, const Identity& identity, int32_t base_sequence) {
@@ -31,13 +33,13 @@ Error Sealer::seal_batch(Batch& batch, const Identity& identity, int32_t base_se
     body_.clear();
     for (const Chunk& chunk : batch.chunks)
         body_.push_back(chunk.records());
-    if (compression_ != Compression::none) {
-        auto packed = record::compress_body(compressor_, compression_, level_, body_);
+    if (batch.codec != Compression::none) {
+        auto packed = record::compress_body(compressor_, batch.codec, level_, body_);
         if (!packed)
             return std::move(packed).error();
         // A batch that does not shrink goes out as it is.
         if (packed->size() < batch.bytes) {
-            header.attributes = static_cast<int16_t>(header.attributes | static_cast<int16_t>(compression_));
+            header.attributes = static_cast<int16_t>(header.attributes | static_cast<int16_t>(batch.codec));
             const std::span<const uint8_t> records = packed->span().subspan(record::batch_header_size);
             record::seal(packed->mutable_data(), header, std::span(&records, 1));
             batch.wire.push_back(std::move(*packed));
@@ -52,7 +54,7 @@ Error Sealer::seal_batch(Batch& batch, const Identity& identity, int32_t base_se
     return {};
 }
 
-Error Sealer::seal_message_set(Batch& batch, int8_t magic) {
+Error Sealer::seal_message_set(Batch& batch) {
     std::vector<record::BuildRecord> records;
     records.reserve(static_cast<size_t>(batch.count));
     const record::BatchContext context{.base_timestamp = batch.base_timestamp_ms};
@@ -66,9 +68,7 @@ Error Sealer::seal_message_set(Batch& batch, int8_t magic) {
             records.back().headers.assign(view.headers().begin(), view.headers().end());
         }
     }
-    // zstd came after these formats.
-    const Compression compression = compression_ == Compression::zstd ? Compression::none : compression_;
-    auto set = record::build_message_set(magic, {.compression = compression, .level = level_}, records);
+    auto set = record::build_message_set(batch.magic, {.compression = batch.codec, .level = level_}, records);
     if (!set)
         return std::move(set).error();
     batch.wire.push_back(std::move(*set));

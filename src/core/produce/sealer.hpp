@@ -13,18 +13,27 @@ struct Identity {
     int16_t epoch = -1;
 };
 
+/// What the leader understands.
+struct Format {
+    int8_t magic = 2; ///< 0 and 1: message sets
+    bool zstd = true;
+};
+
 class Sealer {
 public:
     Sealer(Compression compression, int level, bool transactional = false)
         : compression_(compression), level_(level), transactional_(transactional) {}
 
-    /// `magic` 2, or 0/1 for brokers that do not take batches. Errors: _bad_compression; _unsupported_feature for headers
-    /// in an old format.
-    Error seal(accumulator::Batch& batch, const Identity& identity, int32_t base_sequence, int8_t magic);
+    /// The codec for a leader of this format: no zstd where it is not understood.
+    Compression codec_for(Format format) const {
+        return compression_ == Compression::zstd && !format.zstd ? Compression::none : compression_;
+    }
+    /// Errors: _bad_compression; _unsupported_feature for headers in an old format.
+    Error seal(accumulator::Batch& batch, const Identity& identity, int32_t base_sequence, Format format);
 
 private:
     Error seal_batch(accumulator::Batch& batch, const Identity& identity, int32_t base_sequence);
-    Error seal_message_set(accumulator::Batch& batch, int8_t magic);
+    Error seal_message_set(accumulator::Batch& batch);
 
     const Compression compression_;
     const int level_;

@@ -194,10 +194,14 @@ struct ProduceWorld : core::produce::BatchSink, core::ClusterEvents {
     }
     void on_fatal(const Error& error) override { fatal.push_back(error_name(error.errc())); }
     void on_error(const Error&) override {}
-    void on_log(int, std::string_view, std::string_view) override {}
+    void on_log(int level, std::string_view, std::string_view text) override {
+        if (level <= 4)
+            warnings.emplace_back(text);
+    }
     void on_throttle(int32_t, std::chrono::milliseconds) override {}
     std::vector<std::string> take_reports() { return std::exchange(reports, {}); }
 
+    std::vector<std::string> warnings;
     config::ClientConfig config;
     FakeCaller caller;
     core::Metadata metadata;

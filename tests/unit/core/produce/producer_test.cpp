@@ -674,3 +674,23 @@ TEST_CASE("brokers before 0.11 get message sets") {
     CHECK(seen.batches[0].header.magic == (version == 2 ? 1 : 0));
     CHECK(seen.text() == "t0: a");
 }
+
+TEST_CASE("brokers before 2.1 get no zstd, and a warning tells so once") {
+    const int16_t version = GENERATE(int16_t{1}, int16_t{2}, int16_t{6}, int16_t{7});
+    CAPTURE(version);
+    config::ClientConfig config = settings();
+    config.compression = Compression::zstd;
+    ProduceWorld world(config);
+    world.produce_version = version;
+    const std::string value(1000, 'a');
+    world.produce(value, 0);
+    world.produce(value, 1);
+    world.answer_metadata();
+
+    auto seen = world.request();
+
+    CHECK(seen.batches[0].header.compression() == (version >= 7 ? Compression::zstd : Compression::none));
+    CHECK(seen.call.min_version == (version < 3 ? 0 : version < 7 ? 3 : 7));
+    CHECK(seen.batches[0].values == std::vector{value});
+    CHECK(world.warnings.size() == (version < 7 ? 1 : 0));
+}
