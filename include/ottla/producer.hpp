@@ -38,6 +38,8 @@ enum class MessageStatus : uint8_t { not_persisted = 0, possibly_persisted = 1, 
 class Delivery {
 public:
     error_code error() const { return error_; } ///< success: stored as acks demands
+    /// What happened in full, naming the topic or the broker; empty: no more is known than the code says.
+    std::string_view detail() const { return detail_ ? std::string_view(*detail_) : std::string_view(); }
     std::string_view topic() const { return topic_; }
     int32_t partition() const { return partition_; }
     int64_t offset() const { return offset_; } ///< offset_invalid: not known
@@ -54,6 +56,7 @@ public:
 private:
     friend class client::ProducerImpl;
     error_code error_;
+    const std::string* detail_ = nullptr;
     std::string_view topic_;
     int32_t partition_ = -1;
     int64_t offset_ = offset_invalid;

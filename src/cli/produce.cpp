@@ -210,13 +210,11 @@ private:
             } else if (failed_++ == 0) {
                 const Errc code = to_errc(report.error());
                 const bool placed = report.partition() >= 0;
-                first_error_ = fmt::format(
-                    "{}{}: {}: {}",
-                    report.topic(),
-                    placed ? fmt::format("[{}]", report.partition()) : "",
-                    error_name(code),
-                    error_text(code)
-                );
+                const std::string place = fmt::format("{}{}: ", report.topic(), placed ? fmt::format("[{}]", report.partition()) : "");
+                std::string_view text = report.detail();
+                if (text.starts_with(place))
+                    text.remove_prefix(place.size());
+                first_error_ = fmt::format("{}{}: {}", place, error_name(code), text.empty() ? error_text(code) : std::string(text));
             }
         }
     }

@@ -351,6 +351,7 @@ Delivery ProducerImpl::describe(const Batch& batch, int32_t index, const uint8_t
     Delivery delivery;
     const bool ok = !batch.error;
     delivery.error_ = batch.error.code;
+    delivery.detail_ = &batch.error.detail;
     delivery.topic_ = batch.topic->name;
     delivery.partition_ = batch.partition;
     delivery.offset_ = ok && batch.base_offset >= 0 ? batch.base_offset + index : offset_invalid;

@@ -208,3 +208,17 @@ TEST_CASE("old brokers get what they understand") {
     CHECK(producer.flush(10s) == 0);
     CHECK(world.values("orders", 0) == numbered(10));
 }
+
+TEST_CASE("brokers before 2.1 are not sent zstd") {
+    const bool idempotent = GENERATE(false, true);
+    ProducerWorld world;
+    world.cluster.create_topic("orders", 1);
+    world.cluster.limit_versions(produce_api, 0, 6);
+    Producer producer(world.config({{"compression.type", "zstd"}, {"enable.idempotence", idempotent ? "true" : "false"}}));
+    const std::vector<std::string> values(3, std::string(1000, 'a'));
+
+    produce_all(producer, values);
+
+    CHECK(producer.flush(10s) == 0);
+    CHECK(world.values("orders", 0) == values);
+}
