@@ -1,6 +1,7 @@
 #include "core/produce/sealer.hpp"
 
 #include "record/builder.hpp"
+#include "record/message.hpp"
 #include "record/record_parser.hpp"
 
 namespace ottla::core::produce {
@@ -57,6 +58,7 @@ Error Sealer::seal_batch(Batch& batch, const Identity& identity, int32_t base_se
 Error Sealer::seal_message_set(Batch& batch) {
     std::vector<record::BuildRecord> records;
     records.reserve(static_cast<size_t>(batch.count));
+    size_t plain = 0;
     const record::BatchContext context{.base_timestamp = batch.base_timestamp_ms};
     for (const Chunk& chunk : batch.chunks) {
         const auto bytes = chunk.records();
@@ -65,10 +67,13 @@ Error Sealer::seal_message_set(Batch& batch) {
             at = record::RecordParser::parse(at, bytes.data() + bytes.size(), context, view);
             records.push_back(
                 {.offset = view.offset(), .timestamp_ms = view.timestamp_ms(), .key = view.key(), .value = view.value()});
+            plain += record::message::encoded_size(batch.magic, view.key(), view.value());
             records.back().headers.assign(view.headers().begin(), view.headers().end());
         }
     }
     auto set = record::build_message_set(batch.magic, {.compression = batch.codec, .level = level_}, records);
+    if (set && set->size() > plain)
+        set = record::build_message_set(batch.magic, {}, records);
     if (!set)
         return std::move(set).error();
     batch.wire.push_back(std::move(*set));

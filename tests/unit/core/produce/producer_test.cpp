@@ -694,3 +694,21 @@ TEST_CASE("brokers before 2.1 get no zstd, and a warning tells so once") {
     CHECK(seen.batches[0].values == std::vector{value});
     CHECK(world.warnings.size() == (version < 7 ? 1 : 0));
 }
+
+TEST_CASE("what a codec only makes larger goes out as it is, in every format") {
+    const int16_t version = GENERATE(int16_t{1}, int16_t{2}, int16_t{9});
+    CAPTURE(version);
+    config::ClientConfig config = settings();
+    config.compression = Compression::gzip;
+    ProduceWorld world(config);
+    world.produce_version = version;
+    world.produce("a", 0);
+    world.produce(std::string(1000, 'a'), 1);
+    world.answer_metadata();
+
+    auto seen = world.request();
+
+    REQUIRE(seen.batches.size() == 2);
+    CHECK(seen.batches[0].header.compression() == Compression::none);
+    CHECK(seen.batches[1].header.compression() == Compression::gzip);
+}
