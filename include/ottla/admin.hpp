@@ -12,6 +12,7 @@
 #include <ottla/detail/initiate.hpp>
 #include <ottla/engine.hpp>
 #include <ottla/error.hpp>
+#include <ottla/export.hpp>
 #include <ottla/log.hpp>
 #include <ottla/types.hpp>
 
@@ -68,7 +69,7 @@ struct AdminOptions {
     LogSink on_log{};
 };
 
-class AdminClient {
+class OTTLA_EXPORT AdminClient {
 public:
     explicit AdminClient(const Config& config, AdminOptions options = {});
     AdminClient(const Config& config, Engine engine, AdminOptions options = {});

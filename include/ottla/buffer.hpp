@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include <ottla/export.hpp>
 #include <ottla/types.hpp>
 
 namespace ottla {
@@ -22,7 +23,7 @@ struct BufferBlock {
 
 /// A slice of a BufferBlock that keeps the block alive. Copies share the bytes; they are immutable once shared.
 /// Copying and dropping is safe from any thread.
-class Buffer {
+class OTTLA_EXPORT Buffer {
 public:
     Buffer() = default;
     /// Takes over one reference of `block`.

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include <ottla/export.hpp>
+
 namespace ottla {
 
 enum class ClientKind : uint8_t { producer, consumer, admin };
@@ -30,7 +32,7 @@ struct PropertyValue {
 };
 
 /// Property names and values. Nothing is judged here: making a client does that, and says which property is wrong.
-class Config {
+class OTTLA_EXPORT Config {
 public:
     /// Nothing instead of a value: back to the default.
     using Entry = std::pair<std::string, std::optional<std::string>>;
@@ -87,6 +89,6 @@ struct PropertyInfo {
 };
 
 /// Every property that a configuration may name.
-std::vector<PropertyInfo> config_properties();
+OTTLA_EXPORT std::vector<PropertyInfo> config_properties();
 
 } // namespace ottla

@@ -13,6 +13,7 @@
 #include <ottla/detail/initiate.hpp>
 #include <ottla/engine.hpp>
 #include <ottla/error.hpp>
+#include <ottla/export.hpp>
 #include <ottla/log.hpp>
 #include <ottla/record.hpp>
 #include <ottla/types.hpp>
@@ -26,7 +27,7 @@ struct TopicName; // one per topic, shared by the messages of it
 
 /// One message or event. Holds a reference to the bytes it was read from, so a few kept messages may keep a whole fetch
 /// response alive: `detach()` those.
-class Message {
+class OTTLA_EXPORT Message {
 public:
     /// No error: a proper message. Else an event (_partition_eof) or an error of that partition.
     const Error& error() const { return error_; }
@@ -100,7 +101,7 @@ struct Watermarks {
 };
 
 /// Use from one thread at a time. Making one never waits for the network.
-class Consumer {
+class OTTLA_EXPORT Consumer {
 public:
     explicit Consumer(const Config& config, ConsumerOptions options = {});
     Consumer(const Config& config, Engine engine, ConsumerOptions options = {});

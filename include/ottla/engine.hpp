@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <ottla/export.hpp>
 
 namespace ottla {
 
@@ -23,7 +24,7 @@ struct EngineOptions {
 };
 
 /// A handle; copies share the engine. The engine ends when its last handle and its last client are gone.
-class Engine {
+class OTTLA_EXPORT Engine {
 public:
     /// With an I/O thread of its own.
     Engine();

@@ -12,6 +12,7 @@
 #include <boost/system/error_code.hpp>
 #include <boost/system/result.hpp>
 #include <ottla/errc.hpp> // generated: enum class Errc
+#include <ottla/export.hpp>
 
 template <>
 struct boost::system::is_error_code_enum<ottla::Errc> : std::true_type {};
@@ -28,14 +29,14 @@ enum class ErrorFlag : int {
     txn_requires_abort = 4 << 16,  ///< abort the transaction, then begin anew
 };
 
-const boost::system::error_category& kafka_category() noexcept;
+OTTLA_EXPORT const boost::system::error_category& kafka_category() noexcept;
 
-error_code make_error_code(Errc code) noexcept;
-error_code make_error_code(Errc code, ErrorFlag flag) noexcept;
+OTTLA_EXPORT error_code make_error_code(Errc code) noexcept;
+OTTLA_EXPORT error_code make_error_code(Errc code, ErrorFlag flag) noexcept;
 
 /// The code without flags; Errc::_fail for a code of a foreign category.
-Errc to_errc(const error_code& ec) noexcept;
-ErrorFlag flag_of(const error_code& ec) noexcept;
+OTTLA_EXPORT Errc to_errc(const error_code& ec) noexcept;
+OTTLA_EXPORT ErrorFlag flag_of(const error_code& ec) noexcept;
 
 /// Flags do not count: `ec == Errc::_timed_out` is true of a retriable one, too.
 inline bool operator==(const error_code& ec, Errc code) noexcept {
@@ -43,13 +44,13 @@ inline bool operator==(const error_code& ec, Errc code) noexcept {
 }
 
 /// The symbol, e.g. `_TIMED_OUT` or `UNKNOWN_TOPIC_OR_PART`; `ERR_<n>` for a number nobody knows.
-std::string error_name(Errc code);
+OTTLA_EXPORT std::string error_name(Errc code);
 /// One sentence for people.
-std::string error_text(Errc code);
+OTTLA_EXPORT std::string error_text(Errc code);
 /// Whether a request that failed with this broker code may be sent again as it is (Kafka's protocol table).
-bool is_retriable(Errc code) noexcept;
+OTTLA_EXPORT bool is_retriable(Errc code) noexcept;
 /// Whether the cause is stale metadata, to be refreshed before trying again.
-bool needs_metadata_refresh(Errc code) noexcept;
+OTTLA_EXPORT bool needs_metadata_refresh(Errc code) noexcept;
 
 /// A row of the table of errors. An error that is fatal, or that spoils a transaction, is so only in what the client does
 /// at the time: the flags of an error_code say so, these words say when.
@@ -64,7 +65,7 @@ struct ErrorInfo {
 };
 
 /// Every code there is, by number.
-std::span<const ErrorInfo> error_table() noexcept;
+OTTLA_EXPORT std::span<const ErrorInfo> error_table() noexcept;
 
 /// A code with the text that names the thing: which broker, topic, field.
 struct Error {
@@ -82,7 +83,7 @@ struct Error {
 };
 
 /// The public face of an error, as confluent_kafka has it.
-class KafkaError {
+class OTTLA_EXPORT KafkaError {
 public:
     KafkaError() = default;
     KafkaError(Error error) : error_(std::move(error)) {}
@@ -111,7 +112,7 @@ private:
 };
 
 /// Thrown by the blocking calls that have no `error_code&`.
-class KafkaException : public std::runtime_error {
+class OTTLA_EXPORT KafkaException : public std::runtime_error {
 public:
     explicit KafkaException(Error error);
     const KafkaError& error() const { return error_; }
@@ -123,7 +124,7 @@ private:
 template <class T>
 using Result = boost::system::result<T, Error>;
 
-[[noreturn]] BOOST_NORETURN void throw_exception_from_error(const Error& error, const boost::source_location&);
+[[noreturn]] BOOST_NORETURN OTTLA_EXPORT void throw_exception_from_error(const Error& error, const boost::source_location&);
 
 } // namespace ottla
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <ottla/error.hpp>
+#include <ottla/export.hpp>
 #include <ottla/types.hpp>
 
 namespace ottla {
@@ -45,7 +46,7 @@ struct MockClusterOptions {
 };
 
 /// Brokers run on a thread of their own from construction to destruction. All calls are thread-safe.
-class MockCluster {
+class OTTLA_EXPORT MockCluster {
 public:
     explicit MockCluster(MockClusterOptions options = {});
     MockCluster(MockCluster&&) noexcept;

@@ -11,6 +11,7 @@
 #include <ottla/detail/initiate.hpp>
 #include <ottla/engine.hpp>
 #include <ottla/error.hpp>
+#include <ottla/export.hpp>
 #include <ottla/log.hpp>
 #include <ottla/record.hpp>
 #include <ottla/types.hpp>
@@ -35,7 +36,7 @@ struct ProducerRecord {
 enum class MessageStatus : uint8_t { not_persisted = 0, possibly_persisted = 1, persisted = 2 };
 
 /// What became of one message. A view, valid during the callback; key, value and headers are decoded on demand.
-class Delivery {
+class OTTLA_EXPORT Delivery {
 public:
     error_code error() const { return error_; } ///< success: stored as acks demands
     /// What happened in full, naming the topic or the broker; empty: no more is known than the code says.
@@ -91,7 +92,7 @@ struct ProducerOptions {
 };
 
 /// Thread-safe. Making one never waits for the network. A wrong property throws KafkaException(_INVALID_ARG).
-class Producer {
+class OTTLA_EXPORT Producer {
 public:
     explicit Producer(const Config& config, ProducerOptions options = {});
     Producer(const Config& config, Engine engine, ProducerOptions options = {});

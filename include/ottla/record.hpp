@@ -6,6 +6,7 @@
 #include <iterator>
 #include <string_view>
 
+#include <ottla/export.hpp>
 #include <ottla/types.hpp>
 
 namespace ottla {
@@ -22,7 +23,7 @@ struct Header {
 };
 
 /// The headers of a record, decoded one at a time. Valid as long as the record's bytes.
-class HeaderRange {
+class OTTLA_EXPORT HeaderRange {
 public:
     class iterator {
     public:

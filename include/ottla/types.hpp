@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include <ottla/export.hpp>
+
 namespace ottla {
 
 /// A view of bytes that can be null, as Kafka's keys and values can: null and empty are different things.
@@ -64,7 +66,7 @@ private:
 };
 
 /// A Kafka topic or member id: 16 bytes, all zero meaning "none".
-struct Uuid {
+struct OTTLA_EXPORT Uuid {
     std::array<uint8_t, 16> bytes{};
 
     bool is_zero() const { return *this == Uuid{}; }
