@@ -159,6 +159,13 @@ def main_build(check: Check) -> None:
     check.part("command line", [[*unittest, "tests/cli"]], count_unittest, OTTLA=str(binaries / "ottla"))
 
 
+def installed_package(check: Check) -> None:
+    if not (ROOT / "build/release/src/libottla.so").exists():
+        return
+    unittest = [sys.executable, "-B", "-m", "unittest", "discover", "-p", "*_test.py", "-s", "tests/package"]
+    check.part("installed package", [unittest], count_unittest)
+
+
 def benchmarks(check: Check) -> None:
     if not (ROOT / "build/release/bin/ottla-bench").exists():
         return
@@ -209,6 +216,7 @@ def main() -> int:
     main_build(check)
     benchmarks(check)
     if check.level >= LEVELS.index("default"):
+        installed_package(check)
         real_brokers(check)
         check.sanitizer("asan", "AddressSanitizer and UBSan", ["unit", "mock_tests", "sim_tests"])
         check.sanitizer("tsan", "ThreadSanitizer", ["unit", "mock_tests", "threads"], TSAN_OPTIONS="halt_on_error=1")
