@@ -15,7 +15,7 @@ elseif(OTTLA_WITH_SHARED)
 endif()
 foreach(kind IN LISTS kinds)
     install(TARGETS ottla_${kind} EXPORT ottla_${kind})
-    install(EXPORT ottla_${kind} NAMESPACE ottla:: DESTINATION ${cmake_folder} FILE ottla-${kind}.cmake)
+    install(EXPORT ottla_${kind} NAMESPACE ottla:: DESTINATION ${cmake_folder} FILE ottla-${kind}-targets.cmake)
 endforeach()
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/package/ottlaConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES cmake/ottlaConfig.cmake cmake/OttlaCodecs.cmake ${PROJECT_BINARY_DIR}/package/ottlaConfigVersion.cmake
@@ -23,7 +23,9 @@ install(FILES cmake/ottlaConfig.cmake cmake/OttlaCodecs.cmake ${PROJECT_BINARY_D
 
 set(pc_folder ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig)
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY ${pc_folder} OUTPUT_VARIABLE to_prefix)
-cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_INCLUDEDIR BASE_DIRECTORY ${pc_folder} OUTPUT_VARIABLE to_headers)
+foreach(place LIBDIR INCLUDEDIR)
+    cmake_path(APPEND pc_${place} "\${prefix}" "${CMAKE_INSTALL_${place}}") # stays as it is if it is absolute
+endforeach()
 configure_file(cmake/ottla.pc.in ${PROJECT_BINARY_DIR}/package/ottla.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/package/ottla.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 

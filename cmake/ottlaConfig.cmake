@@ -1,8 +1,8 @@
 # find_package(ottla): the target ottla::ottla. Where both libraries are installed BUILD_SHARED_LIBS chooses; else it is the
 # one there is.
 set(ottla_kind static)
-if(NOT EXISTS ${CMAKE_CURRENT_LIST_DIR}/ottla-static.cmake
-        OR (BUILD_SHARED_LIBS AND EXISTS ${CMAKE_CURRENT_LIST_DIR}/ottla-shared.cmake))
+if(NOT EXISTS ${CMAKE_CURRENT_LIST_DIR}/ottla-static-targets.cmake
+        OR (BUILD_SHARED_LIBS AND EXISTS ${CMAKE_CURRENT_LIST_DIR}/ottla-shared-targets.cmake))
     set(ottla_kind shared)
 endif()
 
@@ -25,5 +25,5 @@ if(ottla_kind STREQUAL "static")
 endif()
 
 if(NOT TARGET ottla::ottla)
-    include(${CMAKE_CURRENT_LIST_DIR}/ottla-${ottla_kind}.cmake)
+    include(${CMAKE_CURRENT_LIST_DIR}/ottla-${ottla_kind}-targets.cmake)
 endif()

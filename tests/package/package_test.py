@@ -1,5 +1,6 @@
 """An installed tree, moved to another place: outside programs find it, build against it and run."""
 
+import json
 import os
 import re
 import shutil
@@ -115,7 +116,7 @@ class InstalledTest(PackageTest):
             with self.subTest(missing=missing):
                 prefix = self.folder / there
                 shutil.copytree(self.prefix, prefix, symlinks=True)
-                for file in prefix.rglob(f"ottla-{missing}*.cmake"):
+                for file in prefix.rglob(f"ottla-{missing}-targets*.cmake"):
                     file.unlink()
                 done = self.configure(f"-DBUILD_SHARED_LIBS={wish}", prefix=prefix)
                 self.assertIn(f"ottla {VERSION} is a {there}_LIBRARY", done.stdout)
@@ -181,6 +182,30 @@ class SubprojectTest(PackageTest):
         targets = self.succeed("cmake", "--build", build, "--target", "help")
         self.assertIn("\nottla_static:", targets)
         self.assertNotRegex(targets, r"\n(unit|ottla_program|example_hello|ottla_shared):")
+
+
+class RecipeTest(unittest.TestCase):
+    """What can be judged of the recipes without their tools; docs/PACKAGE.md says how they were tried."""
+
+    port = ROOT / "packaging/vcpkg/ottla"
+
+    def test_the_vcpkg_port_has_the_version_of_the_library(self):
+        manifest = json.loads((self.port / "vcpkg.json").read_text())
+        self.assertEqual(("ottla", VERSION), (manifest["name"], manifest["version"]))
+
+    def test_the_vcpkg_port_sets_options_that_exist(self):
+        options = re.findall(r"-D(OTTLA_\w+)=", (self.port / "portfile.cmake").read_text())
+        self.assertEqual(3, len(options))
+        known = re.findall(r"option\((\w+)", (ROOT / "CMakeLists.txt").read_text())
+        self.assertLessEqual(set(options), set(known))
+
+    def test_the_recipes_have_every_dependency_of_the_static_library(self):
+        pc = re.search(r"Requires.private: (.*)", (ROOT / "cmake/ottla.pc.in").read_text())[1].split()
+        wanted = {name.removeprefix("lib") for name in pc} | {"boost"}
+        conan = re.findall(r'self\.requires\("(\w+)/', (ROOT / "packaging/conan/conanfile.py").read_text())
+        self.assertEqual(wanted, set(conan))
+        vcpkg = json.loads((self.port / "vcpkg.json").read_text())["dependencies"]
+        self.assertEqual(wanted, {re.sub(r"^boost-.*", "boost", name) for name in vcpkg if isinstance(name, str)})
 
 
 if __name__ == "__main__":
