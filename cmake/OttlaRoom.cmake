@@ -2,10 +2,10 @@
 function(ottla_flags target)
     target_compile_features(${target} PUBLIC cxx_std_20)
     target_compile_definitions(${target} PRIVATE OTTLA_VERSION="${PROJECT_VERSION}")
-    # Warnings are errors where the sources are known to be free of them. What other compilers find besides, or this one
-    # with sanitizers, which blur its data flow, is shown and stops nobody.
+    # Warnings are errors in our own builds (the presets), where the sources are known to be free of them. What other compilers
+    # and optimisations find besides, or sanitizers, which blur the data flow, is shown and stops nobody.
     set(fatal_warnings "")
-    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION MATCHES "^12" AND NOT OTTLA_SANITIZE)
+    if(OTTLA_WERROR AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION MATCHES "^12" AND NOT OTTLA_SANITIZE)
         set(fatal_warnings -Werror)
     endif()
     target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wshadow ${fatal_warnings}
