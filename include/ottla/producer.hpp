@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include <ottla/config.hpp>
 #include <ottla/detail/initiate.hpp>
@@ -91,6 +92,11 @@ struct ProducerOptions {
     LogSink on_log{};
 };
 
+struct PurgeOptions {
+    bool queued = true;    ///< messages that were not sent
+    bool in_flight = true; ///< messages whose acknowledgement is awaited
+};
+
 /// Thread-safe. Making one never waits for the network. A wrong property throws KafkaException(_INVALID_ARG).
 class OTTLA_EXPORT Producer {
 public:
@@ -122,6 +128,10 @@ public:
             });
     }
 
+    /// As produce, but waits up to `wait` while the local queue is full (negative: no limit), serving reports meanwhile as poll
+    /// does. Errors: _queue_full at the limit; _state on a thread that must not block.
+    void produce(const ProducerRecord& record, std::chrono::milliseconds wait, void* opaque = nullptr);
+
     /// Serves delivery reports and events; waits up to `timeout` for the first (negative: no limit). Returns how many
     /// reports were served.
     size_t poll(std::chrono::milliseconds timeout);
@@ -136,13 +146,82 @@ public:
     }
     /// Messages accepted and not yet reported.
     size_t outstanding() const;
-    /// flush(timeout), then ends; what remains is reported as failed. Further calls fail with _state.
+    /// Drops messages: their reports, _purge_queue or _purge_inflight, come with the next poll. The broker may still store what
+    /// is in flight. Returns when the messages are dropped; on a thread that must not block, at once. Error: _invalid_arg when
+    /// nothing is to be dropped.
+    void purge(PurgeOptions options = {});
+    /// The error that has ended this producer: kept once it came up, no error before.
+    Error fatal_error() const;
+
+    // --- Transactions (KIP-98), with `transactional.id`. Calls wait up to `timeout`; negative: transaction.timeout.ms.
+    // Errors are retriable (_timed_out: the same call made again goes on waiting; its work goes on meanwhile), or want
+    // the transaction aborted (txn_requires_abort), or fatal (_fenced: a newer producer of this id has taken over), or
+    // tell a wrong call: _state, _conflict (another call is unfinished), _prev_in_progress, _not_configured.
+    // The blocking ones serve reports and throw KafkaException; the others end with void(error_code) and want poll() elsewhere
+    // for reports. Cancelled, they stop waiting, as at a timeout.
+
+    /// Once, before anything else: gets producer id and epoch, fences older producers of this id, and ends what they left open.
+    void init_transactions(std::chrono::milliseconds timeout = std::chrono::milliseconds(-1));
+    /// From here to commit or abort, produce() takes messages; else it fails with _state. Does not ask the cluster.
+    void begin_transaction();
+    /// The group's offsets become part of the transaction: `offsets` are those to read next. Logical ones are left out.
+    /// The consumer wants enable.auto.commit=false.
+    void send_offsets_to_transaction(
+        const std::vector<TopicPartitionOffset>& offsets,
+        const ConsumerGroupMetadata& group,
+        std::chrono::milliseconds timeout = std::chrono::milliseconds(-1));
+    /// Sends what waits and ends the transaction once everything is acknowledged. A message that failed: txn_requires_abort.
+    void commit_transaction(std::chrono::milliseconds timeout = std::chrono::milliseconds(-1));
+    /// Drops what is not acknowledged (reports _purge_queue, _purge_inflight) and ends the transaction.
+    void abort_transaction(std::chrono::milliseconds timeout = std::chrono::milliseconds(-1));
+
+    template <class Token>
+    auto async_init_transactions(Token&& token) {
+        return async_transact(TransactionCall::init, {}, {}, std::forward<Token>(token));
+    }
+    template <class Token>
+    auto async_begin_transaction(Token&& token) {
+        return async_transact(TransactionCall::begin, {}, {}, std::forward<Token>(token));
+    }
+    template <class Token>
+    auto async_send_offsets_to_transaction(std::vector<TopicPartitionOffset> offsets, ConsumerGroupMetadata group, Token&& token) {
+        return async_transact(TransactionCall::send_offsets, std::move(offsets), std::move(group), std::forward<Token>(token));
+    }
+    template <class Token>
+    auto async_commit_transaction(Token&& token) {
+        return async_transact(TransactionCall::commit, {}, {}, std::forward<Token>(token));
+    }
+    template <class Token>
+    auto async_abort_transaction(Token&& token) {
+        return async_transact(TransactionCall::abort, {}, {}, std::forward<Token>(token));
+    }
+
+    /// flush(timeout), then ends; what remains is reported as failed. An open transaction is aborted instead. Further calls
+    /// fail with _state.
     void close(std::chrono::milliseconds timeout = std::chrono::milliseconds(-1));
 
 private:
     struct PreparedSend;
     std::shared_ptr<PreparedSend> prepare_send(const ProducerRecord& record);
     static void start_send(std::shared_ptr<PreparedSend> prepared, Handler<DeliveryReport> handler);
+    enum class TransactionCall : uint8_t { init, begin, send_offsets, commit, abort };
+    struct TransactionArguments {
+        TransactionCall call;
+        std::vector<TopicPartitionOffset> offsets;
+        ConsumerGroupMetadata group;
+    };
+    friend class client::ProducerImpl;
+    void transact(TransactionArguments arguments, std::chrono::milliseconds timeout);
+    static void start_transact(const std::shared_ptr<client::ProducerImpl>& impl, TransactionArguments arguments, PlainHandler handler);
+    template <class Token>
+    auto async_transact(
+        TransactionCall call, std::vector<TopicPartitionOffset> offsets, ConsumerGroupMetadata group, Token&& token) {
+        return detail::initiate<void(error_code)>(
+            std::forward<Token>(token),
+            [impl = impl_, arguments = TransactionArguments{call, std::move(offsets), std::move(group)}](PlainHandler handler) mutable {
+                start_transact(impl, std::move(arguments), std::move(handler));
+            });
+    }
     static void start_flush(const std::shared_ptr<client::ProducerImpl>& impl, PlainHandler handler);
 
     std::shared_ptr<client::ProducerImpl> impl_;

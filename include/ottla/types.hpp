@@ -110,6 +110,14 @@ struct TopicPartitionOffset {
     int32_t leader_epoch = -1; ///< -1: not known
 };
 
+/// Who commits a group's offsets (KIP-447). The group's name alone will do for offsets that no member of it owns.
+struct ConsumerGroupMetadata {
+    std::string group_id;
+    int32_t generation_id = -1; ///< or the member epoch
+    std::string member_id{};
+    std::optional<std::string> group_instance_id{};
+};
+
 } // namespace ottla
 
 template <>

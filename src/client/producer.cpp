@@ -92,6 +92,38 @@ void Producer::start_send(std::shared_ptr<PreparedSend> prepared, Handler<Delive
     prepared->send->initiate(std::move(handler));
 }
 
+void Producer::produce(const ProducerRecord& record, std::chrono::milliseconds wait, void* opaque) {
+    const Errc code = impl_->append_or_wait(record, {reinterpret_cast<uintptr_t>(opaque), TokenKind::opaque}, wait);
+    if (code != Errc::no_error)
+        refuse(impl_->explain(code, record));
+}
+
+void Producer::purge(PurgeOptions options) {
+    if (Error error = impl_->purge(options))
+        throw KafkaException(std::move(error));
+}
+
+Error Producer::fatal_error() const { return impl_->fatal_error(); }
+
+void Producer::init_transactions(std::chrono::milliseconds timeout) { transact({TransactionCall::init, {}, {}}, timeout); }
+void Producer::begin_transaction() { transact({TransactionCall::begin, {}, {}}, std::chrono::milliseconds(-1)); }
+void Producer::commit_transaction(std::chrono::milliseconds timeout) { transact({TransactionCall::commit, {}, {}}, timeout); }
+void Producer::abort_transaction(std::chrono::milliseconds timeout) { transact({TransactionCall::abort, {}, {}}, timeout); }
+
+void Producer::send_offsets_to_transaction(
+    const std::vector<TopicPartitionOffset>& offsets, const ConsumerGroupMetadata& group, std::chrono::milliseconds timeout) {
+    transact({TransactionCall::send_offsets, offsets, group}, timeout);
+}
+
+void Producer::transact(TransactionArguments arguments, std::chrono::milliseconds timeout) {
+    if (Error error = impl_->transact(std::move(arguments), timeout))
+        throw KafkaException(std::move(error));
+}
+
+void Producer::start_transact(const std::shared_ptr<client::ProducerImpl>& impl, TransactionArguments arguments, PlainHandler handler) {
+    impl->start_transact(std::move(arguments), std::move(handler));
+}
+
 size_t Producer::poll(std::chrono::milliseconds timeout) { return impl_->poll(timeout); }
 size_t Producer::flush(std::chrono::milliseconds timeout) { return impl_->flush(timeout); }
 size_t Producer::outstanding() const { return impl_->outstanding(); }
@@ -103,6 +135,8 @@ void Producer::start_flush(const std::shared_ptr<client::ProducerImpl>& impl, Pl
 void Producer::close(std::chrono::milliseconds timeout) {
     if (impl_->ended())
         return;
+    if (impl_->transactional())
+        impl_->abort_open_transaction(timeout);
     impl_->flush(timeout);
     const Error closed(Errc::_destroy, "the producer was closed before the message was acknowledged");
     impl_->end(closed);

@@ -81,12 +81,16 @@ ProducerImpl::ProducerImpl(std::shared_ptr<engine::Loop> loop, config::ClientCon
             loop_->notify();
     }) {
     events_.set_waker([this] { wake_waiters(); });
+    if (!config_.transactional_id.empty())
+        accumulator_.refuse(Errc::_state); // until a transaction begins
 }
 
 ProducerImpl::~ProducerImpl() {
     // Only without an execution context is anything left here: reports have nowhere to go.
     if (core_) {
         loop_->remove_source(*this);
+        if (transaction_)
+            loop_->scheduler().remove(*transaction_);
         loop_->scheduler().remove(*core_);
         core_->close(Error(Errc::_destroy), engine::Loop::now());
     }
@@ -111,6 +115,12 @@ void ProducerImpl::start(TimePoint now) {
     };
     core_.emplace(accumulator_, std::move(ports), config_, static_cast<BatchSink&>(*this), events_, own_lane, seed + 2);
     loop_->scheduler().add(*core_);
+    if (!config_.transactional_id.empty()) {
+        core::txn::Transaction::Ports transaction_ports{
+            .caller = cluster_->caller(), .transaction_version = [this] { return cluster_->transaction_version(); }};
+        transaction_.emplace(std::move(transaction_ports), config_, accumulator_, *core_, events_, seed + 3);
+        loop_->scheduler().add(*transaction_);
+    }
     loop_->add_source(*this);
     drain(now);
 }
@@ -133,6 +143,11 @@ void ProducerImpl::fail_unstarted(const Error& error) {
 
 void ProducerImpl::tear_down(const Error& error, TimePoint now) {
     if (core_) {
+        if (transaction_) {
+            transaction_->close(error);
+            loop_->scheduler().remove(*transaction_);
+            transaction_.reset();
+        }
         core_->close(error, now);
         loop_->scheduler().remove(*core_);
         loop_->remove_source(*this);
@@ -156,6 +171,8 @@ void ProducerImpl::on_context_gone() noexcept {
     ended_ = true;
     // Operations end here, while their executors exist; other reports wait for a poll call.
     const Error error(Errc::_destroy, "the execution context of this producer is gone");
+    if (transaction_)
+        transaction_->close(error);
     if (core_)
         core_->close(error, engine::Loop::now());
     accumulator_.refuse(Errc::_destroy);
@@ -178,7 +195,18 @@ void ProducerImpl::end(const Error& error) {
     engine::finish_on(loop_, [self = shared_from_this(), error](TimePoint now) { self->tear_down(error, now); });
 }
 
-void ProducerImpl::on_fatal(const Error& error) { events_.on_error(error); }
+void ProducerImpl::on_fatal(const Error& error) {
+    {
+        std::lock_guard lock(mutex_);
+        fatal_ = error;
+    }
+    events_.on_error(error);
+}
+
+Error ProducerImpl::fatal_error() const {
+    std::lock_guard lock(mutex_);
+    return fatal_;
+}
 
 void ProducerImpl::deliver(Batch* batch) {
     complete_operations(*batch);
@@ -255,7 +283,13 @@ Error ProducerImpl::explain(Errc code, const ProducerRecord& record) const {
     case Errc::_unknown_partition:
         return {code, fmt::format("{}[{}]: no such partition", record.topic, record.partition)};
     case Errc::_state:
+        if (!ended() && !config_.transactional_id.empty())
+            return {code, "no transaction takes messages now: begin_transaction comes before, and after an error abort_transaction"};
         return {code, "the producer is closed"};
+    case Errc::_fatal: {
+        const Error why = fatal_error();
+        return {make_error_code(code, ErrorFlag::fatal), "a fatal error has ended this producer: " + why.message()};
+    }
     case Errc::_destroy:
         return {code, "the execution context of this producer is gone"};
     default:
@@ -373,7 +407,7 @@ void ProducerImpl::finish(Batch* batch) {
             delete reinterpret_cast<DeliveryHandler*>(token.value);
     accumulator_.finish(batch);
     retry_waiting();
-    if (accumulator_.outstanding() == 0)
+    if (accumulator_.outstanding() == 0 || credit_waiters_.load(std::memory_order_acquire) > 0)
         wake_waiters();
 }
 

@@ -17,6 +17,7 @@
 #include "config/client_config.hpp"
 #include "core/cluster/cluster.hpp"
 #include "core/produce/producer.hpp"
+#include "core/txn/transaction.hpp"
 #include "engine/loop.hpp"
 
 namespace ottla::client {
@@ -43,7 +44,17 @@ public:
     void wait_until_ended();
     /// After `end`: serves all reports, also of calls that were in their middle.
     void report_rest(const Error& error);
+    bool transactional() const { return !config_.transactional_id.empty(); }
     bool ended() const { return ended_.load(std::memory_order_acquire); }
+    using Arguments = Producer::TransactionArguments;
+    /// Waits up to `timeout` (negative: transaction.timeout.ms), serving reports.
+    Error transact(Arguments arguments, std::chrono::milliseconds timeout);
+    void start_transact(Arguments arguments, PlainHandler handler);
+    /// The transaction that is open, if any, is aborted as far as `timeout` allows.
+    void abort_open_transaction(std::chrono::milliseconds timeout);
+    Error purge(PurgeOptions options);
+    Error fatal_error() const;
+    Errc append_or_wait(const ProducerRecord& record, accumulator::Token token, std::chrono::milliseconds wait);
     const std::shared_ptr<engine::Loop>& loop() const { return loop_; }
     void log(int level, std::string_view facility, std::string_view text) { events_.on_log(level, facility, text); }
 
@@ -65,6 +76,9 @@ private:
     void deliver(accumulator::Batch* batch) override;
     void on_fatal(const Error& error) override;
 
+    using TransactionDone = MoveOnlyFunction<void(Error)>;
+    void run_transaction_call(Arguments arguments, TransactionDone done);
+
     bool wants_report(const accumulator::Batch& batch) const;
     void complete_operations(const accumulator::Batch& batch);
     void finish(accumulator::Batch* batch);
@@ -85,11 +99,14 @@ private:
     std::atomic<bool> rung_{false};
     std::atomic<bool> ended_{false};
     std::atomic<bool> torn_down_{false}; ///< no report comes after this
+    std::atomic<bool> transaction_open_{false};
 
     mutable std::mutex mutex_; // lock 2
     std::condition_variable delivered_or_done_;
     accumulator::BatchList delivered_;
     int waiters_ = 0;
+    Error fatal_;
+    std::atomic<int> credit_waiters_{0}; ///< calls of produce that wait for room
 
     std::atomic<bool> sends_wait_{false};
     mutable std::mutex waiting_mutex_;
@@ -98,6 +115,7 @@ private:
     // --- on the loop
     std::optional<core::Cluster> cluster_;
     std::optional<core::produce::ProducerCore> core_;
+    std::optional<core::txn::Transaction> transaction_;
     std::recursive_mutex serve_mutex_; ///< keeps reports in order
     int64_t being_served_ = 0;         ///< messages of batches whose callbacks run; under serve_mutex_
 };
