@@ -223,6 +223,8 @@ void Connection::on_closed(Error error, TimePoint now) {
         error.detail += " in the middle of a response";
     if (died_unanswered_)
         error.detail += fmt::format(" instead of answering ApiVersions ({}; a TLS listener wants security.protocol)", perhaps_old);
+    else if (assumes_versions() && !in_flight_.empty())
+        error.detail += " instead of answering (its versions are assumed from broker.version.fallback)";
     shut(std::move(error), now);
 }
 

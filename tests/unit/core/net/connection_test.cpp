@@ -227,6 +227,16 @@ TEST_CASE("a connection cut in mid-frame says so", "[connection]") {
     CHECK_THAT(world.results.at(0).error().message(), ContainsSubstring("in the middle of a response"));
 }
 
+TEST_CASE("a broker that hangs up on assumed versions gives rise to doubt", "[connection]") {
+    World world({.assumed_versions = ApiVersions::of_release("0.9.0").value()});
+    world.connection.on_open(start);
+    REQUIRE(world.connection.state() == Connection::State::ready);
+    world.ask();
+    (void)world.link->requests(start);
+    world.connection.on_closed(Error(Errc::_transport, "the peer closed the connection"), start);
+    CHECK_THAT(world.results.at(0).error().message(), ContainsSubstring("assumed from broker.version.fallback"));
+}
+
 TEST_CASE("frames come out whole however the stream is cut", "[connection]") {
     std::vector<uint8_t> stream;
     std::vector<size_t> sizes = {0, 1, 100, 5000, 20000, 70000, 3, 200000, 16384, 16385};
