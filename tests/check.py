@@ -11,6 +11,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LEVELS = ["quick", "default", "full"]
+OLD_KAFKA = "0.10.2.2"
+"""Run by default, besides the three brokers of tests/real: ZooKeeper, message sets, none of the newer requests."""
+EVERY_KAFKA = ["4.3.0", "4.2.0", "4.1.1", "3.9.1", "2.8.2", "1.1.1", "0.11.0.3", "0.10.2.2", "0.9.0.1", "0.8.2.2"]
 LINES_SHOWN = 120
 """Of the output of a part that failed."""
 
@@ -180,7 +183,8 @@ def benchmarks(check: Check) -> None:
 def real_brokers(check: Check) -> None:
     missing = [program for program in ("java", "mvn") if not shutil.which(program)]
     if missing:
-        check.leave_out("three real Kafka brokers", f"{' and '.join(missing)} not installed")
+        for what in ("three real Kafka brokers", "other releases of Kafka"):
+            check.leave_out(what, f"{' and '.join(missing)} not installed")
         return
     check.part(
         "three real Kafka brokers",
@@ -189,6 +193,14 @@ def real_brokers(check: Check) -> None:
         OTTLA=str(ROOT / "build/release/bin/ottla"),
         OTTLA_REAL_MB="100" if check.level >= LEVELS.index("full") else "10",
     )
+    for version in EVERY_KAFKA if check.level >= LEVELS.index("full") else [OLD_KAFKA]:
+        check.part(
+            f"Kafka {version}",
+            [[sys.executable, "-B", "-m", "unittest", "discover", "-p", "*_test.py", "-s", "tests/versions"]],
+            count_unittest,
+            OTTLA=str(ROOT / "build/release/bin/ottla"),
+            OTTLA_KAFKA_VERSION=version,
+        )
 
 
 def fuzzing(check: Check) -> None:

@@ -26,9 +26,10 @@ START_SECONDS = 400
 class RealCluster:
     """The script takes the brokers down and deletes their folder when the pipe to it closes, however this process ends."""
 
-    def __init__(self):
-        settings = [word for setting in SETTINGS for word in ("--config", setting)]
-        command = [sys.executable, "-B", SCRIPT, "run", "--version", VERSION, "--nodes", "3", *settings]
+    def __init__(self, version: str = VERSION, nodes: int = 3, settings: list[str] = SETTINGS):
+        self.nodes = range(1, nodes + 1)
+        words = [word for setting in settings for word in ("--config", setting)]
+        command = [sys.executable, "-B", SCRIPT, "run", "--version", version, "--nodes", str(nodes), *words]
         self.keeper = subprocess.Popen(
             [*command, "--", "sh", "-c", 'echo "$KAFKA_CLUSTER_JSON"; exec cat'],
             stdin=subprocess.PIPE,
@@ -46,7 +47,7 @@ class RealCluster:
         self.state = json.loads(Path(state).read_text())
         self.bootstrap = self.state["bootstrap"]["plaintext"]
         self.files = tempfile.TemporaryDirectory(prefix="ottla-real.")
-        self.tools = KafkaTools(VERSION, self.bootstrap, Path(self.files.name))
+        self.tools = KafkaTools(version, self.bootstrap, Path(self.files.name))
 
     def close(self) -> None:
         self.tools.close()
@@ -73,7 +74,7 @@ class RealCluster:
 
     def heal(self) -> None:
         """All nodes run, and every partition has all its replicas in sync."""
-        for node in (1, 2, 3):
+        for node in self.nodes:
             self.node("resume" if Cluster.load(self.folder).alive(f"node{node}") else "start", node)
         wait_until(self.is_whole, 90, "replicas in sync", self.log_tails)
 
@@ -83,7 +84,7 @@ class RealCluster:
 
     def log_tails(self, lines: int = 12) -> str:
         parts = []
-        for node in (1, 2, 3):
+        for node in self.nodes:
             text = (self.folder / f"node{node}/output.log").read_text(errors="replace").splitlines()
             parts.append(f"-- the end of the log of node {node}:\n" + "\n".join(text[-lines:]))
         return "\n".join(parts)
