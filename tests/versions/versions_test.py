@@ -176,7 +176,7 @@ class VersionsTest(unittest.TestCase):
 
     def test_zstd_before_2_1(self):
         if kafka.KNOWS_ZSTD:
-            return  # it is among the codecs
+            self.skipTest("knows zstd: it is among the codecs")
         rows = rows_of(100, "zstd")
         done = produce("-t", "no-zstd", "-z", "zstd", "-K", "\\x1f", self.write_rows(rows))
         self.assertRegex(done.stderr.decode(), "does not know zstd .* uncompressed")
@@ -239,7 +239,7 @@ class VersionsTest(unittest.TestCase):
 
     def test_clients_that_take_it_for_a_newer_one(self):
         if kafka.TELLS_VERSIONS:
-            return
+            self.skipTest("it tells its versions")
         self.assert_lacks("list", "-m", 2, lacks="a broker before 0.10 wants api.version.request=false", properties=[])
         # Asked first, 0.8 hangs up and 0.9 is silent; then the broker is met as of the release that was named.
         late = [f"broker.version.fallback={kafka.VERSION}", "api.version.request.timeout.ms=500"]
@@ -248,6 +248,9 @@ class VersionsTest(unittest.TestCase):
         self.assertIn("asked-first", topics_listed(properties=late))
 
     def test_topics_in_an_older_format(self):
+        if not kafka.OLDER_FORMATS:
+            proven["older formats"] = "-"
+            self.skipTest("topics have one format")
         formats = []
         for magic, version in kafka.OLDER_FORMATS:
             topic = f"format-{magic}"
@@ -265,11 +268,11 @@ class VersionsTest(unittest.TestCase):
                 self.assertEqual(sorted(sent), sorted(pairs(read(topic))))
                 self.assertEqual({(magic, codec) for codec in kafka.CODECS[:4]}, kafka.stored(topic))
                 formats.append(str(magic))
-        proven["older formats"] = ", ".join(formats) or "-"
+        proven["older formats"] = ", ".join(formats)
 
     def test_a_client_that_takes_it_for_0_9(self):
         if not kafka.TELLS_VERSIONS:
-            return
+            self.skipTest("all tests take it for what it is")
         old = ["api.version.request=false", "broker.version.fallback=0.9.0"]
         self.create("two-ages")
         if not kafka.SPEAKS_0_9:
