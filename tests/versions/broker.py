@@ -42,20 +42,11 @@ SETTINGS = [f"num.partitions={PARTITIONS}", "delete.topic.enable=true"]
 
 
 @functools.cache
-def _start() -> RealCluster | Exception:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # unittest takes SystemExit for one failed test
-    try:
-        started = RealCluster(VERSION, 1, SETTINGS)
-    except Exception as error:  # told to each test, without trying again
-        return error
-    atexit.register(started.close)
-    return started
-
-
 def broker() -> RealCluster:
-    started = _start()
-    if isinstance(started, Exception):
-        raise started
+    """Started by the first call, gone when the tests end."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # unittest takes SystemExit for one failed test
+    started = RealCluster(VERSION, 1, SETTINGS)
+    atexit.register(started.close)
     return started
 
 

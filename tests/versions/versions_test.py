@@ -51,6 +51,10 @@ def topics_listed(**options) -> set[str]:
 
 class VersionsTest(unittest.TestCase):
     @classmethod
+    def setUpClass(cls):
+        broker()  # one failure, not one a test, if it does not start
+
+    @classmethod
     def tearDownClass(cls):
         proven["seconds"] = f"{time.monotonic() - started:.0f}"
         print("\n| " + " | ".join(proven.get(column, "FAILED") for column in COLUMNS) + " |", file=sys.stderr)
@@ -59,7 +63,6 @@ class VersionsTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="ottla-versions.")
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
-        broker()
 
     def write(self, name: str, content: bytes) -> Path:
         file = self.folder / name
