@@ -40,6 +40,8 @@ struct MockClusterOptions {
     int16_t default_replication_factor = 1;
     /// Oldest data of a partition is dropped beyond this many bytes; 0: never.
     size_t retention_bytes_per_partition = 0;
+    /// The finalised feature transaction.version: 2 (as Kafka 4), or 0 or 1, which clients cannot tell apart.
+    int transaction_version = 2;
     uint64_t seed = 1; ///< of ids and leader choice
     /// Set: the brokers are null brokers.
     std::optional<NullOptions> null{};
@@ -64,6 +66,13 @@ public:
     /// Low and next offset of a partition; nullopt when there is none.
     std::optional<std::pair<int64_t, int64_t>> offsets(const std::string& topic, int32_t partition) const;
     std::optional<int32_t> leader(const std::string& topic, int32_t partition) const;
+    /// Where readers of committed records stop; nullopt when there is no such partition.
+    std::optional<int64_t> last_stable_offset(const std::string& topic, int32_t partition) const;
+    /// Transactional ids whose transactions are ongoing, or wait for their markers.
+    std::vector<std::string> open_transactions() const;
+    enum class Coordinator { group, transaction };
+    /// The broker that coordinates the group or the transactional id; nullopt: none at present.
+    std::optional<int32_t> coordinator(Coordinator kind, const std::string& key) const;
 
     // --- faults: `api_key` is Kafka's number (0 Produce, 1 Fetch, 3 Metadata, ...), broker -1 means every
     // broker
@@ -81,6 +90,14 @@ public:
     void limit_versions(int16_t api_key, int16_t min, int16_t max);
     /// Makes `broker` leader of the partition, under the next leader epoch.
     error_code move_leader(const std::string& topic, int32_t partition, int32_t broker);
+    /// Makes `broker` coordinator of the key, and of others that happen to live with it.
+    error_code move_coordinator(Coordinator kind, const std::string& key, int32_t broker);
+    /// From now on, when a coordinator moves, none is known for `election`, and then the new one loads for `load`
+    /// (COORDINATOR_LOAD_IN_PROGRESS). At first both are zero. How long a transaction takes to complete after EndTxn
+    /// is delay(27): of WriteTxnMarkers, at the leaders of its partitions.
+    void coordinator_failover(std::chrono::milliseconds election, std::chrono::milliseconds load);
+    /// 0, 1 or 2, as with MockClusterOptions; clients learn it by ApiVersions.
+    void set_transaction_version(int version);
     /// Closes the broker's connections and stops listening; start() listens again on the same port, data
     /// kept.
     void stop(int32_t broker);

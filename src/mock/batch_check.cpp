@@ -67,10 +67,13 @@ Error check_produced(const Buffer& records, int16_t version, const TopicConfig& 
     if (Error error = check_header(header))
         return error;
 
-    out.batch = {records, header.last_offset_delta, header.max_timestamp};
+    out.batch = {.bytes = records, .last_offset_delta = header.last_offset_delta, .max_timestamp = header.max_timestamp};
     out.producer = {
         header.producer_id, header.producer_epoch, header.base_sequence, header.last_offset_delta};
-    out.is_transactional = header.is_transactional();
+    if (header.is_transactional()) {
+        out.batch.role = BatchRole::transactional;
+        out.batch.producer_id = header.producer_id;
+    }
     return {};
 }
 

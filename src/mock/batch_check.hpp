@@ -16,7 +16,6 @@ namespace ottla::mock {
 struct CheckedBatch {
     NewBatch batch;
     ProducerBatch producer; ///< producer_id -1: not idempotent
-    bool is_transactional = false;
 };
 
 /// Errors: invalid_record, invalid_msg (crc, lengths), msg_size_too_large, unsupported_compression_type (zstd

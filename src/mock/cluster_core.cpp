@@ -11,7 +11,9 @@ namespace ottla::mock {
 ClusterCore::ClusterCore(CoreOptions options, Outlet& outlet)
     : options_(std::move(options))
     , outlet_(outlet)
-    , rng_(options_.seed) {
+    , rng_(options_.seed)
+    , transactions_(TransactionCoordinator::protocol_of(options_.transaction_version), next_producer_id_)
+    , transaction_version_(options_.transaction_version) {
     cluster_id_ = new_id().to_string();
     next_leader_ = rng_.below(1024);
 }
@@ -45,7 +47,9 @@ TimePoint ClusterCore::poll(TimePoint now) {
         go_on(deadlines_.begin()->second, now);
         settle(now);
     }
-    return deadlines_.empty() ? TimePoint::max() : deadlines_.begin()->first;
+    const TimePoint transactions = end_transactions(now);
+    settle(now);
+    return deadlines_.empty() ? transactions : std::min(transactions, deadlines_.begin()->first);
 }
 
 size_t ClusterCore::backlog_bytes(ConnectionId id) const {
@@ -177,7 +181,9 @@ void ClusterCore::will_acknowledge(ConnectionId id, PartitionRef where, int64_t 
         found->second.acknowledges.emplace_back(where, end_offset);
 }
 
-void ClusterCore::wait_for(ConnectionId id, std::vector<PartitionRef> partitions, int64_t missing_bytes) {
+void ClusterCore::wait_for(
+    ConnectionId id, std::vector<PartitionRef> partitions, int64_t missing_bytes, ReadLevel level
+) {
     const auto found = connections_.find(id);
     if (found == connections_.end())
         return;
@@ -187,6 +193,7 @@ void ClusterCore::wait_for(ConnectionId id, std::vector<PartitionRef> partitions
                 partition->waiting.push_back(id);
     found->second.waits_in = std::move(partitions);
     found->second.missing_bytes = missing_bytes;
+    found->second.level = level;
 }
 
 void ClusterCore::stop_waiting(ConnectionId id, Connection& connection) {
@@ -196,14 +203,17 @@ void ClusterCore::stop_waiting(ConnectionId id, Connection& connection) {
                 std::erase(partition->waiting, id);
 }
 
-void ClusterCore::on_appended(Partition& partition, size_t bytes) {
+void ClusterCore::on_appended(Partition& partition, size_t bytes, int64_t stable_before) {
+    if (partition.waiting.empty())
+        return;
+    const size_t stable = partition.log.bytes_between(stable_before, partition.log.last_stable_offset());
     for (const ConnectionId id : partition.waiting) {
         const auto found = connections_.find(id);
         if (found == connections_.end())
             continue;
         int64_t& missing = found->second.missing_bytes;
         const bool was_short = missing > 0;
-        missing -= static_cast<int64_t>(bytes);
+        missing -= static_cast<int64_t>(found->second.level == ReadLevel::committed ? stable : bytes);
         if (was_short && missing <= 0)
             woken_.push_back(id);
     }
@@ -214,6 +224,7 @@ void ClusterCore::wake_all(Partition& partition) {
 }
 
 void ClusterCore::settle(TimePoint now) {
+    end_transactions(now);
     while (!woken_.empty()) {
         for (const ConnectionId id : std::exchange(woken_, {})) {
             const auto found = connections_.find(id);

@@ -19,8 +19,10 @@
 
 #include "base/move_only_function.hpp"
 #include "base/rng.hpp"
+#include "mock/coordinator_placement.hpp"
 #include "mock/faults.hpp"
 #include "mock/topic.hpp"
+#include "mock/transaction_coordinator.hpp"
 
 namespace ottla::mock {
 
@@ -45,6 +47,7 @@ struct CoreOptions {
     TopicConfig topic_defaults;
     std::optional<CannedBatch> canned; ///< set: null brokers, which read this and keep nothing
     ProducerTable::FirstSequence first_sequence = ProducerTable::FirstSequence::any;
+    int16_t transaction_version = 2; ///< the finalised feature transaction.version: 0, 1 or 2
     uint64_t seed = 1;
     /// What the realtime clock (ms since 1970) says when `now` is `start`: for timestamps the broker makes.
     int64_t start_timestamp_ms = 0;
@@ -112,7 +115,7 @@ public:
     /// leader.
     void stop(int32_t broker, TimePoint now, Tail tail = Tail::kept);
     /// It takes the lead of partitions which have none and of which it is a replica.
-    void start(int32_t broker);
+    void start(int32_t broker, TimePoint now);
     void drop_connections(int32_t broker);
 
     // --- connections
@@ -159,6 +162,24 @@ public:
     /// Errors: unknown_topic_or_part, broker_not_available.
     Error move_leader(const std::string& topic, int32_t partition, int32_t broker, TimePoint now);
 
+    // --- coordinators and transactions
+    enum class CoordinatorOf { group, transaction };
+    /// The broker that coordinates the group or transactional id; -1: nobody at present.
+    int32_t find_coordinator(CoordinatorOf kind, const std::string& key, TimePoint now);
+    /// Errors: broker_not_available.
+    Error move_coordinator(CoordinatorOf kind, const std::string& key, int32_t broker, TimePoint now);
+    /// What it costs that a coordinator moves, from now on. At first nothing.
+    void set_failover(CoordinatorPlacement::Failover failover);
+    /// transaction.version becomes 0, 1 or 2.
+    void set_transaction_version(int16_t version);
+
+    int16_t transaction_version() const { return transaction_version_; }
+
+    /// Goes up whenever a feature changes.
+    int64_t features_epoch() const { return features_epoch_; }
+
+    const TransactionCoordinator& transactions() const { return transactions_; }
+
     // --- faults and counters
     Faults& faults() { return faults_; }
 
@@ -178,21 +199,25 @@ public:
 
     int64_t next_producer_id() { return next_producer_id_++; }
 
-    struct TransactionalProducer {
-        int64_t producer_id = -1;
-        int16_t epoch = -1;
-    };
+    TransactionCoordinator& transactions() { return transactions_; }
 
-    std::map<std::string, TransactionalProducer>& transactional_producers() {
-        return transactional_producers_;
-    }
+    /// What the broker that was asked says as a coordinator: the injected error, not_coordinator,
+    /// coordinator_load_in_progress or no_error.
+    Errc check_coordinator(CoordinatorOf kind, const std::string& key, const Call& call);
+    /// What the leader of a partition finds when it turns to the coordinator: coordinator_not_available,
+    /// coordinator_load_in_progress or no_error.
+    Errc coordinator_state(const std::string& transactional_id, TimePoint now);
+    /// Aborts transactions that are too old and writes the markers that are due. Returns when to come again.
+    TimePoint end_transactions(TimePoint now);
 
     /// The connection's fetch, which is about to be parked, waits for so many bytes in these partitions.
-    void wait_for(ConnectionId connection, std::vector<PartitionRef> partitions, int64_t missing_bytes);
+    void wait_for(
+        ConnectionId connection, std::vector<PartitionRef> partitions, int64_t missing_bytes, ReadLevel level
+    );
     /// The connection's answer will acknowledge what is below `end_offset`.
     void will_acknowledge(ConnectionId connection, PartitionRef where, int64_t end_offset);
-    /// Records came: wakes fetches that have enough.
-    void on_appended(Partition& partition, size_t bytes);
+    /// Records came: wakes fetches that have enough. `stable_before`: the last stable offset without them.
+    void on_appended(Partition& partition, size_t bytes, int64_t stable_before);
 
 private:
     struct Connection {
@@ -215,6 +240,7 @@ private:
         std::vector<std::pair<PartitionRef, int64_t>> acknowledges; ///< ends, when the answer leaves
         std::vector<PartitionRef> waits_in;
         int64_t missing_bytes = 0;
+        ReadLevel level = ReadLevel::uncommitted;
     };
 
     using Connections = std::map<ConnectionId, Connection>;
@@ -230,6 +256,16 @@ private:
     void settle(TimePoint now);
     void forget(Connections::iterator connection);
     void lead(Partition& partition, int32_t broker);
+    CoordinatorPlacement& placement(CoordinatorOf kind);
+    TimePoint write_markers(const std::string& id, TimePoint now);
+    void append_marker(
+        Topic& topic,
+        Partition& partition,
+        ProducerIdentity producer,
+        BatchRole role,
+        int32_t coordinator_epoch,
+        TimePoint now
+    );
     static size_t lose_tail(Partition& partition);
     std::vector<int32_t> brokers_up() const;
     Uuid new_id();
@@ -248,7 +284,11 @@ private:
     int64_t next_producer_id_ = 1000;
     size_t next_leader_ = 0;
     size_t lost_batches_ = 0;
-    std::map<std::string, TransactionalProducer> transactional_producers_;
+    CoordinatorPlacement group_coordinators_;
+    CoordinatorPlacement transaction_coordinators_;
+    TransactionCoordinator transactions_;
+    int16_t transaction_version_;
+    int64_t features_epoch_ = 1;
     Faults faults_;
     std::map<int16_t, std::pair<int16_t, int16_t>> limits_;
     std::map<std::pair<int16_t, int32_t>, uint64_t> request_counts_;

@@ -72,10 +72,12 @@ void ClusterCore::stop(int32_t id, TimePoint now, Tail tail) {
             lead(partition, next == partition.replicas.end() ? no_leader : *next);
         }
     }
+    for (CoordinatorPlacement* coordinators : {&group_coordinators_, &transaction_coordinators_})
+        coordinators->on_stop(id, brokers_up(), now);
     settle(now);
 }
 
-void ClusterCore::start(int32_t id) {
+void ClusterCore::start(int32_t id, TimePoint now) {
     const auto broker = brokers_.find(id);
     if (broker == brokers_.end() || broker->second.up)
         return;
@@ -84,16 +86,21 @@ void ClusterCore::start(int32_t id) {
         for (Partition& partition : topic.partitions)
             if (partition.leader == no_leader && partition.has_replica(id))
                 lead(partition, id);
+    for (CoordinatorPlacement* coordinators : {&group_coordinators_, &transaction_coordinators_})
+        coordinators->on_start(id, now);
+    settle(now);
 }
 
-/// The producers' sequences are then known from what is left in the log, as a new leader knows them.
+/// Producers and transactions are then known from what is left in the log, as a new leader knows them.
 size_t ClusterCore::lose_tail(Partition& partition) {
     const size_t before = partition.log.batches().size();
     partition.log.truncate(partition.acknowledged_end);
     partition.producers = {};
     for (const StoredBatch& batch : partition.log.batches()) {
         const record::BatchHeader header = record::read_batch_header(batch.head.data());
-        if (header.producer_id >= 0)
+        if (header.is_control())
+            partition.producers.note_marker(header.producer_id, header.producer_epoch);
+        else if (header.producer_id >= 0)
             partition.producers.note(
                 {header.producer_id, header.producer_epoch, header.base_sequence, header.last_offset_delta},
                 batch.base_offset,

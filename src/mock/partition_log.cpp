@@ -32,6 +32,8 @@ int64_t PartitionLog::append(NewBatch batch, int32_t leader_epoch) {
     stored.last_offset = end_offset_ + batch.last_offset_delta;
     stored.max_timestamp = batch.max_timestamp;
     stored.leader_epoch = leader_epoch;
+    stored.role = batch.role;
+    stored.producer_id = batch.producer_id;
     stored.head = Buffer::copy_of(batch.bytes.slice(0, copied));
     if (copied < batch.bytes.size())
         stored.rest = batch.bytes.slice(copied, batch.bytes.size() - copied);
@@ -41,6 +43,7 @@ int64_t PartitionLog::append(NewBatch batch, int32_t leader_epoch) {
     const int64_t base = end_offset_;
     end_offset_ = stored.last_offset + 1;
     size_bytes_ += stored.size();
+    note(stored);
     batches_.push_back(std::move(stored));
     apply_retention();
     return base;
@@ -54,6 +57,24 @@ void PartitionLog::truncate(int64_t end_offset) {
     }
     for (EpochStart& start : epochs_)
         start.offset = std::min(start.offset, end_offset_);
+    transactions_ = {};
+    for (const StoredBatch& batch : batches_)
+        note(batch);
+}
+
+void PartitionLog::note(const StoredBatch& batch) {
+    switch (batch.role) {
+    case BatchRole::plain:
+        return;
+    case BatchRole::transactional:
+        return transactions_.note_batch(batch.producer_id, batch.base_offset);
+    case BatchRole::commit_marker:
+        return transactions_.note_marker(
+            batch.producer_id, batch.last_offset, TransactionIndex::End::commit
+        );
+    case BatchRole::abort_marker:
+        return transactions_.note_marker(batch.producer_id, batch.last_offset, TransactionIndex::End::abort);
+    }
 }
 
 void PartitionLog::begin_epoch(int32_t epoch) {
@@ -71,14 +92,16 @@ size_t PartitionLog::find(int64_t offset) const {
     return static_cast<size_t>(at - batches_.begin());
 }
 
-size_t
-PartitionLog::read(int64_t offset, size_t max_bytes, FirstBatch first, std::vector<Buffer>& out) const {
+size_t PartitionLog::read(
+    int64_t offset, size_t max_bytes, FirstBatch first, std::vector<Buffer>& out, ReadLevel level
+) const {
     if (canned_) {
         const bool none = offset == end_offset_ || (first == FirstBatch::within_limit && canned_->size() > max_bytes);
         return none ? 0 : canned_->read(offset, epoch_at(offset), max_bytes, out);
     }
     size_t at = find(offset);
-    if (at == batches_.size())
+    const int64_t end = end_for(level);
+    if (at == batches_.size() || batches_[at].base_offset >= end)
         return 0;
     if (batches_[at].size() > max_bytes) {
         if (first == FirstBatch::within_limit)
@@ -86,7 +109,7 @@ PartitionLog::read(int64_t offset, size_t max_bytes, FirstBatch first, std::vect
         max_bytes = batches_[at].size();
     }
     size_t room = max_bytes;
-    for (; at != batches_.size() && room != 0; ++at) {
+    for (; at != batches_.size() && room != 0 && batches_[at].base_offset < end; ++at) {
         add_cut(batches_[at].head, room, out);
         add_cut(batches_[at].rest, room, out);
     }
@@ -100,6 +123,21 @@ size_t PartitionLog::available(int64_t offset, size_t enough) const {
     for (size_t at = find(offset); at != batches_.size() && bytes < enough; ++at)
         bytes += batches_[at].size();
     return bytes;
+}
+
+size_t PartitionLog::bytes_between(int64_t from, int64_t to) const {
+    size_t bytes = 0;
+    for (size_t at = find(from); at != batches_.size() && batches_[at].base_offset < to; ++at)
+        bytes += batches_[at].size();
+    return bytes;
+}
+
+std::vector<AbortedTransaction> PartitionLog::aborted_in(int64_t offset, size_t size) const {
+    constexpr size_t index_interval = 4096;
+    size_t at = find(offset);
+    for (size_t seen = 0; at != batches_.size() && seen < size + index_interval; ++at)
+        seen += batches_[at].size();
+    return transactions_.aborted(offset, at == batches_.size() ? end_offset_ : batches_[at].base_offset);
 }
 
 EpochEnd PartitionLog::end_of_epoch(int32_t epoch) const {
@@ -125,6 +163,7 @@ void PartitionLog::apply_retention() {
         size_bytes_ -= batches_.front().size();
         batches_.pop_front();
         start_offset_ = batches_.front().base_offset;
+        transactions_.drop_before(start_offset_);
     }
 }
 

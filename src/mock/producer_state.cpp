@@ -1,5 +1,6 @@
 #include "mock/producer_state.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include <fmt/format.h>
@@ -32,22 +33,33 @@ std::optional<ProducerTable::Original> ProducerTable::find_repeat(const Producer
 
 Error ProducerTable::check(const ProducerBatch& batch, FirstSequence rule) const {
     const auto found = producers_.find(batch.producer_id);
+    if (found != producers_.end() && batch.epoch < found->second.epoch)
+        return {
+            Errc::invalid_producer_epoch,
+            fmt::format("producer {}: epoch {} after {}", batch.producer_id, batch.epoch, found->second.epoch)};
+    const auto asked = verifications_.find(batch.producer_id);
+    if (asked != verifications_.end() && batch.first_sequence > asked->second.lowest_sequence)
+        return {
+            Errc::out_of_order_sequence_number,
+            fmt::format(
+                "producer {}: sequence {}, though {} was asked for",
+                batch.producer_id,
+                batch.first_sequence,
+                asked->second.lowest_sequence
+            )};
     if (found == producers_.end()) {
         if (rule == FirstSequence::any || batch.first_sequence == 0)
             return {};
         return {
-            Errc::out_of_order_sequence_number,
+            rule == FirstSequence::unknown_id ? Errc::unknown_producer_id
+                                              : Errc::out_of_order_sequence_number,
             fmt::format(
                 "producer {} is new and begins with sequence {}", batch.producer_id, batch.first_sequence
             )};
     }
     const Producer& producer = found->second;
-    if (batch.epoch < producer.epoch)
-        return {
-            Errc::invalid_producer_epoch,
-            fmt::format("producer {}: epoch {} after {}", batch.producer_id, batch.epoch, producer.epoch)};
-    const int32_t expected =
-        batch.epoch > producer.epoch ? 0 : following(producer.batches.back().last_sequence);
+    const bool begins = batch.epoch > producer.epoch || producer.batches.empty();
+    const int32_t expected = begins ? 0 : following(producer.batches.back().last_sequence);
     if (batch.first_sequence != expected)
         return {
             Errc::out_of_order_sequence_number,
@@ -70,6 +82,28 @@ void ProducerTable::note(const ProducerBatch& batch, int64_t base_offset, int64_
     producer.batches.push_back({batch.first_sequence, batch.last_sequence(), {base_offset, timestamp_ms}});
     if (producer.batches.size() > remembered)
         producer.batches.pop_front();
+    if (!verifications_.empty())
+        verifications_.erase(batch.producer_id);
+}
+
+void ProducerTable::note_marker(int64_t producer_id, int16_t epoch) {
+    Producer& producer = producers_[producer_id];
+    if (producer.epoch != epoch) {
+        producer.epoch = epoch;
+        producer.batches.clear();
+    }
+    verifications_.erase(producer_id);
+}
+
+void ProducerTable::note_verification(const ProducerBatch& batch) {
+    const auto [found, is_new] =
+        verifications_.try_emplace(batch.producer_id, Verification{batch.epoch, batch.first_sequence});
+    Verification& known = found->second;
+    if (is_new || batch.epoch < known.epoch)
+        return;
+    if (batch.epoch > known.epoch)
+        known = {batch.epoch, batch.first_sequence};
+    known.lowest_sequence = std::min(known.lowest_sequence, batch.first_sequence);
 }
 
 } // namespace ottla::mock

@@ -1,4 +1,4 @@
-// What a partition remembers of idempotent producers (KIP-98, KIP-360): the epoch, and sequences and offsets
+// What a partition remembers of idempotent and transactional producers (KIP-98, KIP-360, KIP-890): the epoch, and sequences and offsets
 // of the last five batches. Recognises repeats and gaps exactly as a broker does. Knows neither batches'
 // bytes nor time.
 #pragma once
@@ -32,18 +32,31 @@ public:
         int64_t base_offset = 0;
         int64_t timestamp_ms = -1; ///< as given to `note`
     };
+    /// Where a producer may begin that is not known.
     enum class FirstSequence {
-        any, ///< a producer that is not known may begin anywhere: what brokers do since 2.5
-        zero ///< it must begin with 0: finds clients that lose their first batch
+        any, ///< what brokers do since 2.5
+        zero, ///< transactions of version 2; and finds clients that lose their first batch
+        unknown_id ///< it must begin with 0, else unknown_producer_id: brokers before 2.5
     };
 
     /// Where the same batch was appended before, if it is remembered.
     std::optional<Original> find_repeat(const ProducerBatch& batch) const;
     /// Whether a batch that is no repeat comes in order. Errors: invalid_producer_epoch,
-    /// out_of_order_sequence_number.
+    /// out_of_order_sequence_number, unknown_producer_id.
     Error check(const ProducerBatch& batch, FirstSequence rule = FirstSequence::any) const;
     /// The batch was appended at `base_offset`.
     void note(const ProducerBatch& batch, int64_t base_offset, int64_t timestamp_ms);
+    /// A marker was appended. One of a later epoch fences what the producer sent under the earlier one.
+    void note_marker(int64_t producer_id, int16_t epoch);
+    /// The coordinator is asked whether this batch is part of a transaction. Until one of the producer's is
+    /// appended, none beyond the lowest sequence asked for is in order (KIP-890).
+    void note_verification(const ProducerBatch& batch);
+
+    /// -1: the producer is not known.
+    int16_t epoch(int64_t producer_id) const {
+        const auto found = producers_.find(producer_id);
+        return found == producers_.end() ? int16_t{-1} : found->second.epoch;
+    }
 
 private:
     struct Batch {
@@ -57,7 +70,13 @@ private:
         std::deque<Batch> batches; // newest last
     };
 
+    struct Verification {
+        int16_t epoch;
+        int32_t lowest_sequence;
+    };
+
     std::map<int64_t, Producer> producers_;
+    std::map<int64_t, Verification> verifications_;
 };
 
 } // namespace ottla::mock

@@ -175,7 +175,7 @@ bool Trouble::strike_broker(Fault fault) {
         later([this, broker] {
             world_.note("broker {} is back", broker);
             world_.network.speak(broker);
-            world_.cluster.start(broker);
+            world_.cluster.start(broker, world_.now());
             world_.network.settle_cluster();
         });
         return true;
@@ -302,7 +302,7 @@ void Trouble::heal() {
     world_.network.heal();
     for (const auto& [id, broker] : world_.cluster.brokers())
         if (!broker.up)
-            world_.cluster.start(id);
+            world_.cluster.start(id, world_.now());
     world_.network.settle_cluster();
 }
 

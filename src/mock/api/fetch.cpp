@@ -1,7 +1,8 @@
 // Fetch v4-18. v5 adds log start offsets, v7 sessions, v9 leader epochs, v12 the last fetched epoch
 // (truncation shows as a diverging epoch), v13 topic ids, v15 moves the replica id, v16 adds addresses of
 // leaders (KIP-951). Sessions are never granted: every answer has session id 0, which is a broker's right
-// when its cache is full.
+// when its cache is full. Readers of committed records get nothing at or beyond the last stable offset, and are told
+// which transactions were aborted.
 #include <algorithm>
 
 #include <ottla/msg/fetch.hpp>
@@ -26,11 +27,12 @@ void read(
     const Call& call,
     const PartitionLog& log,
     const FetchPartition& wanted,
+    ReadLevel level,
     Budget& budget,
     PartitionData& out
 ) {
     out.high_watermark = log.end_offset();
-    out.last_stable_offset = log.end_offset();
+    out.last_stable_offset = log.last_stable_offset();
     out.log_start_offset = log.start_offset();
     if (call.version >= 12 && wanted.last_fetched_epoch >= 0) {
         const EpochEnd end = log.end_of_epoch(wanted.last_fetched_epoch);
@@ -51,9 +53,19 @@ void read(
     const auto first =
         budget.empty ? PartitionLog::FirstBatch::always : PartitionLog::FirstBatch::within_limit;
     const size_t size =
-        log.read(wanted.fetch_offset, std::min(own_limit, budget.left), first, out.records.pieces);
+        log.read(wanted.fetch_offset, std::min(own_limit, budget.left), first, out.records.pieces, level);
     budget.left -= std::min(size, budget.left);
     budget.empty = budget.empty && size == 0;
+    if (level == ReadLevel::uncommitted)
+        return;
+    auto& aborted = out.aborted_transactions.emplace();
+    if (size == 0)
+        return;
+    for (const AbortedTransaction& transaction : log.aborted_in(wanted.fetch_offset, size)) {
+        auto& entry = aborted.emplace_back();
+        entry.producer_id = transaction.producer_id;
+        entry.first_offset = transaction.first_offset;
+    }
 }
 
 /// The whole answer as things stand now, and how much is in it.
@@ -69,6 +81,7 @@ void gather_one(
     const Call& call,
     Topic* topic,
     const FetchPartition& wanted,
+    ReadLevel level,
     Budget& budget,
     Gathered& all,
     PartitionData& out
@@ -85,7 +98,7 @@ void gather_one(
         error = check_leader(call, partition, wanted.current_leader_epoch);
     out.error_code = code(error);
     if (error == Errc::no_error) {
-        read(call, partition->log, wanted, budget, out);
+        read(call, partition->log, wanted, level, budget, out);
         all.has_news = all.has_news || out.error_code != 0 || out.diverging_epoch.epoch >= 0;
         all.partitions.push_back({topic->id, wanted.partition});
         return;
@@ -99,6 +112,10 @@ void gather_one(
     }
 }
 
+ReadLevel level_of(const msg::FetchRequest& request) {
+    return request.isolation_level == 1 ? ReadLevel::committed : ReadLevel::uncommitted;
+}
+
 Gathered gather(ClusterCore& cluster, const Call& call, const msg::FetchRequest& request) {
     Gathered all;
     const auto limit = static_cast<size_t>(std::clamp(request.max_bytes, 0, largest_answer));
@@ -109,7 +126,7 @@ Gathered gather(ClusterCore& cluster, const Call& call, const msg::FetchRequest&
         out.topic = wanted.topic;
         out.topic_id = wanted.topic_id;
         for (const auto& partition : wanted.partitions)
-            gather_one(cluster, call, topic, partition, budget, all, out.partitions.emplace_back());
+            gather_one(cluster, call, topic, partition, level_of(request), budget, all, out.partitions.emplace_back());
     }
     for (const auto& topic : all.response.responses)
         for (const auto& partition : topic.partitions)
@@ -140,7 +157,10 @@ Outcome act(ClusterCore& cluster, const Call& call, msg::FetchRequest& request) 
         return reply(call, now.response);
 
     cluster.wait_for(
-        call.connection, std::move(now.partitions), request.min_bytes - static_cast<int64_t>(now.bytes)
+        call.connection,
+        std::move(now.partitions),
+        request.min_bytes - static_cast<int64_t>(now.bytes),
+        level_of(request)
     );
     Outcome outcome;
     outcome.kind = Outcome::Kind::parked;

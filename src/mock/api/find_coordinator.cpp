@@ -1,5 +1,5 @@
-// FindCoordinator v0-6. v1 adds the kind of key, v4 many keys in one request. Every key's coordinator is the
-// broker that its bytes choose among those that are up.
+// FindCoordinator v0-6. v1 adds the kind of key, v4 many keys in one request. Of the kinds there are groups and
+// transactions.
 #include <ottla/msg/find_coordinator.hpp>
 
 #include "mock/api/handler.hpp"
@@ -7,44 +7,44 @@
 namespace ottla::mock::api {
 namespace {
 
-int32_t coordinator_of(const ClusterCore& cluster, const std::string& key) {
-    std::vector<int32_t> up;
-    for (const auto& [id, broker] : cluster.brokers())
-        if (broker.up)
-            up.push_back(id);
-    uint32_t sum = 0;
-    for (const char c : key)
-        sum = sum * 31 + static_cast<uint8_t>(c);
-    return up.empty() ? -1 : up[sum % up.size()];
-}
+enum KeyType : int8_t { group = 0, transaction = 1 };
 
 template <class Out>
-void fill(const ClusterCore& cluster, const Call& call, const std::string& key, Out& out) {
-    const int32_t id = call.injected == Errc::no_error ? coordinator_of(cluster, key) : -1;
-    const auto broker = cluster.brokers().find(id);
+void fill(ClusterCore& cluster, const Call& call, int8_t type, const std::string& key, Out& out) {
+    Errc error = call.injected;
+    if (error == Errc::no_error && type != group && type != transaction)
+        error = Errc::invalid_request;
+    int32_t id = -1;
+    if (error == Errc::no_error) {
+        const auto kind =
+            type == group ? ClusterCore::CoordinatorOf::group : ClusterCore::CoordinatorOf::transaction;
+        id = cluster.find_coordinator(kind, key, call.now);
+        error = id == -1 ? Errc::coordinator_not_available : Errc::no_error;
+    }
     out.node_id = id;
     out.port = -1;
-    if (broker == cluster.brokers().end()) {
-        out.error_code =
-            code(call.injected == Errc::no_error ? Errc::coordinator_not_available : call.injected);
-        out.error_message = error_text(static_cast<Errc>(out.error_code));
+    out.error_code = code(error);
+    if (call.version < 4) // what brokers say
+        out.error_message = error == Errc::no_error ? std::string("NONE") : std::string(error_text(error));
+    else
+        out.error_message = "";
+    if (error != Errc::no_error)
         return;
-    }
-    out.error_message = std::nullopt;
-    out.host = broker->second.host;
-    out.port = broker->second.port;
+    const Broker& broker = cluster.brokers().at(id);
+    out.host = broker.host;
+    out.port = broker.port;
 }
 
 Outcome act(ClusterCore& cluster, const Call& call, msg::FindCoordinatorRequest& request) {
     msg::FindCoordinatorResponse response;
     if (call.version < 4) {
-        fill(cluster, call, request.key, response);
+        fill(cluster, call, request.key_type, request.key, response);
         return reply(call, response);
     }
     for (const auto& key : request.coordinator_keys) {
         auto& out = response.coordinators.emplace_back();
         out.key = key;
-        fill(cluster, call, key, out);
+        fill(cluster, call, request.key_type, key, out);
     }
     return reply(call, response);
 }

@@ -32,6 +32,8 @@ extern const Api create_topics;
 extern const Api delete_topics;
 extern const Api init_producer_id;
 extern const Api offset_for_leader_epoch;
+extern const Api add_partitions_to_txn;
+extern const Api end_txn;
 extern const Api describe_cluster;
 
 /// By ascending key.

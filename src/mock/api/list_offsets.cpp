@@ -1,5 +1,5 @@
-// ListOffsets v1-11. By timestamp: the first record that is not older. v2 adds the isolation level (the same
-// here), v4 leader epochs, v7 the record with the largest timestamp (-3), v8 the earliest local offset (-4),
+// ListOffsets v1-11. By timestamp: the first record that is not older. v2 adds the isolation level (nothing
+// at or beyond the last stable offset), v4 leader epochs, v7 the record with the largest timestamp (-3), v8 the earliest local offset (-4),
 // v9 the latest tiered offset (-5), v10 a timeout, v11 the earliest offset still to be tiered (-6). Nothing
 // is tiered here.
 #include <optional>
@@ -44,12 +44,12 @@ int16_t since_version(int64_t timestamp) {
     }
 }
 
-Found look_up(const Call& call, const PartitionLog& log, int64_t timestamp) {
+Found look_up(const Call& call, const PartitionLog& log, int64_t timestamp, ReadLevel level) {
     if (timestamp < 0 && (timestamp < earliest_pending_upload || call.version < since_version(timestamp)))
         return {.error = Errc::unsupported_version};
     switch (timestamp) {
     case latest:
-        return {.offset = log.end_offset()};
+        return {.offset = log.end_for(level)};
     case earliest:
     case earliest_local:
         return {.offset = log.start_offset()};
@@ -60,13 +60,14 @@ Found look_up(const Call& call, const PartitionLog& log, int64_t timestamp) {
         break;
     }
     const auto record = timestamp == max_timestamp ? find_max_timestamp(log) : find_timestamp(log, timestamp);
-    if (!record)
+    if (!record || record->offset >= log.end_for(level))
         return {.with_epoch = false};
     return {.timestamp = record->timestamp_ms, .offset = record->offset};
 }
 
 Outcome act(ClusterCore& cluster, const Call& call, msg::ListOffsetsRequest& request) {
     msg::ListOffsetsResponse response;
+    const auto level = request.isolation_level == 1 ? ReadLevel::committed : ReadLevel::uncommitted;
     for (const auto& wanted : request.topics) {
         Topic* topic = cluster.find_topic(wanted.name);
         auto& out_topic = response.topics.emplace_back();
@@ -78,7 +79,7 @@ Outcome act(ClusterCore& cluster, const Call& call, msg::ListOffsetsRequest& req
             if (found.error == Errc::no_error)
                 found.error = check_leader(call, partition, asked.current_leader_epoch);
             if (found.error == Errc::no_error)
-                found = look_up(call, partition->log, asked.timestamp);
+                found = look_up(call, partition->log, asked.timestamp, level);
             auto& out = out_topic.partitions.emplace_back();
             out.partition_index = asked.partition_index;
             out.error_code = code(found.error);

@@ -17,6 +17,8 @@ std::span<const Api* const> all() {
         &delete_topics,
         &init_producer_id,
         &offset_for_leader_epoch,
+        &add_partitions_to_txn,
+        &end_txn,
         &describe_cluster,
     };
     return table;

@@ -10,6 +10,15 @@ namespace ottla {
 using mock::ClusterCore;
 using mock::Faults;
 
+namespace {
+
+ClusterCore::CoordinatorOf kind_of(MockCluster::Coordinator kind) {
+    return kind == MockCluster::Coordinator::group ? ClusterCore::CoordinatorOf::group
+                                                   : ClusterCore::CoordinatorOf::transaction;
+}
+
+} // namespace
+
 MockCluster::MockCluster(MockClusterOptions options)
     : server_(std::make_unique<mock::Server>(options)) {
 }
@@ -63,6 +72,48 @@ std::optional<int32_t> MockCluster::leader(const std::string& topic, int32_t par
         mock::Topic* found = core.find_topic(topic);
         const mock::Partition* part = found ? found->find(partition) : nullptr;
         return part && part->leader != mock::no_leader ? std::optional(part->leader) : std::nullopt;
+    });
+}
+
+std::optional<int64_t>
+MockCluster::last_stable_offset(const std::string& topic, int32_t partition) const {
+    return server_->call([&](ClusterCore& core, TimePoint) -> std::optional<int64_t> {
+        mock::Topic* found = core.find_topic(topic);
+        const mock::Partition* part = found ? found->find(partition) : nullptr;
+        return part ? std::optional(part->log.last_stable_offset()) : std::nullopt;
+    });
+}
+
+std::vector<std::string> MockCluster::open_transactions() const {
+    return server_->call([&](ClusterCore& core, TimePoint) {
+        std::vector<std::string> ids;
+        for (const auto& [id, transaction] : core.transactions().all())
+            if (transaction.is_open())
+                ids.push_back(id);
+        return ids;
+    });
+}
+
+std::optional<int32_t> MockCluster::coordinator(Coordinator kind, const std::string& key) const {
+    return server_->call([&](ClusterCore& core, TimePoint now) -> std::optional<int32_t> {
+        const int32_t broker = core.find_coordinator(kind_of(kind), key, now);
+        return broker == -1 ? std::nullopt : std::optional(broker);
+    });
+}
+
+error_code MockCluster::move_coordinator(Coordinator kind, const std::string& key, int32_t broker) {
+    return server_->call([&](ClusterCore& core, TimePoint now) {
+        return core.move_coordinator(kind_of(kind), key, broker, now).code;
+    });
+}
+
+void MockCluster::coordinator_failover(std::chrono::milliseconds election, std::chrono::milliseconds load) {
+    server_->call([&](ClusterCore& core, TimePoint) { core.set_failover({election, load}); });
+}
+
+void MockCluster::set_transaction_version(int version) {
+    server_->call([&](ClusterCore& core, TimePoint) {
+        core.set_transaction_version(static_cast<int16_t>(version));
     });
 }
 

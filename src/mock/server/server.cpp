@@ -22,6 +22,7 @@ CoreOptions core_options(const MockClusterOptions& options) {
     core.default_partitions = options.default_partitions;
     core.default_replication_factor = options.default_replication_factor;
     core.topic_defaults.retention_bytes = options.retention_bytes_per_partition;
+    core.transaction_version = static_cast<int16_t>(options.transaction_version);
     core.seed = options.seed;
     core.start = Server::now();
     core.start_timestamp_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -168,13 +169,13 @@ void Server::stop(int32_t broker) {
 }
 
 void Server::start(int32_t broker) {
-    const error_code error = call([&](ClusterCore& core, TimePoint) -> error_code {
+    const error_code error = call([&](ClusterCore& core, TimePoint when) -> error_code {
         const auto port = ports_.find(broker);
         if (port == ports_.end() || listeners_.at(broker).acceptor.is_open())
             return {};
         if (const error_code failed = listen(broker, port->second))
             return failed;
-        core.start(broker);
+        core.start(broker, when);
         return {};
     });
     if (error)

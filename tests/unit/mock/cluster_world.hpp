@@ -98,6 +98,7 @@ struct Sequence {
     int64_t producer_id = -1;
     int16_t epoch = -1;
     int32_t first = -1;
+    bool transactional = false;
 };
 
 /// One batch with a record per value; timestamps are 1000, 1001, ...
@@ -115,6 +116,7 @@ inline Buffer batch_of(
     options.producer_id = sequence.producer_id;
     options.producer_epoch = sequence.epoch;
     options.base_sequence = sequence.first;
+    options.transactional = sequence.transactional;
     options.compression = codec;
     const auto batch = record::build_batch(options, records);
     REQUIRE(batch.has_value());

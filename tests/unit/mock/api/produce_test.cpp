@@ -96,7 +96,7 @@ TEST_CASE("a header that contradicts itself is refused though its crc is right")
     CHECK(with([](auto& h) { h.last_offset_delta = 5; }) == number(Errc::invalid_record));
     CHECK(with([](auto& h) { h.attributes = record::control_bit; }) == number(Errc::invalid_record));
     CHECK(with([](auto& h) { h.producer_id = 4; }) == number(Errc::invalid_record));
-    CHECK(with([](auto& h) { h.attributes = record::transactional_bit; }) == number(Errc::invalid_txn_state));
+    CHECK(with([](auto& h) { h.attributes = record::transactional_bit; }) == number(Errc::transactional_id_authorization_failed));
     CHECK(with([](auto&) {}) == 0);
 }
 

@@ -213,7 +213,7 @@ TEST_CASE("a stopped broker hands its partitions over and vanishes from metadata
     CHECK(answer.topics[1].partitions[0].isr_nodes == std::vector<int32_t>{2});
     CHECK(answer.topics[1].partitions[0].offline_replicas == std::vector<int32_t>{1});
 
-    world.core.start(1);
+    world.core.start(1, world.now);
     CHECK(world.partition("single", 0).leader == 1);
     CHECK(world.partition("pair", 0).leader == 2);
 }
