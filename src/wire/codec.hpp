@@ -2,6 +2,7 @@
 // of the tables (writer.cpp, reader.cpp, printer.cpp).
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include <ottla/error.hpp>
@@ -25,9 +26,14 @@ Error decode(const MessageInfo& info, void* message, int16_t version, const Buff
 /// appended.
 Result<size_t> decode_prefix(const MessageInfo& info, void* message, int16_t version, const Buffer& body);
 
+using RecordsPrinter = std::function<void(std::string& out, const Records& records)>;
+
 /// Kafka's own JSON form of the message at that version. Fields unknown to the version are left out, as are
 /// tagged fields that hold their default, and unknown tagged fields.
-std::string to_json(const MessageInfo& info, const void* message, int16_t version);
+/// `print_records` appends what shall stand for records that are not null; without it they are Base64.
+std::string to_json(
+    const MessageInfo& info, const void* message, int16_t version, const RecordsPrinter& print_records = {}
+);
 
 template <class M>
 Result<Pieces> encode(const M& message, int16_t version) {

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "wire/codec.hpp"
+#include "wire/json.hpp"
 #include "wire/members.hpp"
 
 namespace ottla::wire {
@@ -12,8 +13,9 @@ namespace {
 
 class Printer {
 public:
-    explicit Printer(int16_t version)
-        : version_(version) {}
+    Printer(int16_t version, const RecordsPrinter& print_records)
+        : version_(version)
+        , print_records_(print_records) {}
 
     void put_struct(const void* object, const StructInfo& info) {
         out_ += '{';
@@ -79,11 +81,18 @@ private:
         else if constexpr (std::is_same_v<T, Uuid>)
             out_ += '"' + value.to_string() + '"';
         else if constexpr (std::is_same_v<T, std::string>)
-            put_text(value);
+            append_json_text(out_, value);
         else if constexpr (std::is_same_v<T, Records>)
-            put_base64(Pieces(value.pieces).flatten());
+            put_records(value);
         else
-            put_base64(Bytes(value));
+            append_json_base64(out_, Bytes(value));
+    }
+
+    void put_records(const Records& records) {
+        if (print_records_)
+            print_records_(out_, records);
+        else
+            append_json_base64(out_, Pieces(records.pieces).flatten());
     }
 
     // Shortest text that reads back the same; with a point or exponent, so that it stays a floating-point
@@ -102,43 +111,17 @@ private:
             out_ += ".0";
     }
 
-    void put_text(std::string_view text) {
-        out_ += '"';
-        for (const char c : text) {
-            if (c == '"' || c == '\\') {
-                out_ += '\\';
-                out_ += c;
-            } else if (static_cast<unsigned char>(c) < 0x20) {
-                fmt::format_to(std::back_inserter(out_), "\\u{:04x}", static_cast<int>(c));
-            } else {
-                out_ += c;
-            }
-        }
-        out_ += '"';
-    }
-
-    void put_base64(Bytes bytes) {
-        static constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        out_ += '"';
-        for (size_t i = 0; i < bytes.size(); i += 3) {
-            const size_t n = std::min<size_t>(3, bytes.size() - i);
-            uint32_t group = 0;
-            for (size_t j = 0; j < 3; ++j)
-                group = group << 8 | (j < n ? bytes[i + j] : 0u);
-            for (size_t j = 0; j < 4; ++j)
-                out_ += j <= n ? digits[group >> (18 - 6 * j) & 63] : '=';
-        }
-        out_ += '"';
-    }
-
     const int16_t version_;
+    const RecordsPrinter& print_records_;
     std::string out_;
 };
 
 } // namespace
 
-std::string to_json(const MessageInfo& info, const void* message, int16_t version) {
-    Printer printer(version);
+std::string to_json(
+    const MessageInfo& info, const void* message, int16_t version, const RecordsPrinter& print_records
+) {
+    Printer printer(version, print_records);
     printer.put_struct(message, *info.structure);
     return printer.take();
 }
