@@ -15,6 +15,7 @@ FLOORS = {
     "config": 1,
     "record": 2,
     "accumulator": 3,
+    "inspect": 3,
     "core": 4,
     "mock": 4,
     "engine": 5,

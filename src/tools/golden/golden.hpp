@@ -86,6 +86,9 @@ private:
     void* object_;
 };
 
+/// Sends a message through a Conversation. Empty when what that tells is `wanted`, else what differs.
+std::string see_message(const wire::MessageInfo& info, const void* message, int16_t version, const Json& wanted);
+
 /// Fills a fresh message from Kafka's JSON form at a version, and the unknown tagged fields (an array of
 /// path, tag, hex). Empty when all went well, else what was wrong.
 std::string from_json(

@@ -47,6 +47,8 @@ void check_message(const Json& line, std::string_view text, Report& report) {
         );
 
     const std::string json = wire::to_json(*info, message.get(), version);
+    if (const std::string problem = see_message(*info, message.get(), version, Json::parse(json)); !problem.empty())
+        return report.fail(fmt::format("{}: {}", what, problem));
     if (line.value("src", "") != "4.3.0") {
         const Ordered wanted = Ordered::parse(text).at("json");
         return report.check(
