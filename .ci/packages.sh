@@ -5,7 +5,7 @@ packages_for() {
     local boost=libboost-dev
     grep -q '^VERSION_CODENAME=bookworm' /etc/os-release 2>/dev/null && boost=libboost1.81-dev
     echo g++ cmake ninja-build ccache python3 "$boost" libssl-dev zlib1g-dev libzstd-dev liblz4-dev \
-        libsnappy-dev libfmt-dev libcli11-dev nlohmann-json3-dev catch2
+        libsnappy-dev libfmt-dev libcli11-dev nlohmann-json3-dev libpcap-dev catch2
     [ "$1" != build ] && echo pkg-config kcat maven default-jre-headless openssl valgrind
     [ "$1" = full ] && if [ "$boost" = libboost1.81-dev ]; then
         echo clang-16 libclang-rt-16-dev

@@ -16,3 +16,6 @@ if(OTTLA_WITH_CLI OR OTTLA_WITH_TESTS)
     find_package(CLI11 REQUIRED)
     find_package(nlohmann_json 3 REQUIRED)
 endif()
+if(OTTLA_WITH_CLI)
+    pkg_check_modules(PCAP IMPORTED_TARGET libpcap) # without it `ottla decode` reads no captures
+endif()

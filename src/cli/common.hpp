@@ -78,6 +78,7 @@ void add_produce(CLI::App& app);
 void add_consume(CLI::App& app);
 void add_mock(CLI::App& app);
 void add_config(CLI::App& app);
+void add_decode(CLI::App& app);
 
 /// Set by the commands' callbacks.
 extern int exit_code;

@@ -31,6 +31,7 @@ int main(int argc, char** argv) {
     add_consume(app);
     add_mock(app);
     add_config(app);
+    add_decode(app);
     try {
         app.parse(argc, argv);
         if (app.get_subcommands().empty()) {
