@@ -17,5 +17,7 @@ if(OTTLA_WITH_CLI OR OTTLA_WITH_TESTS)
     find_package(nlohmann_json 3 REQUIRED)
 endif()
 if(OTTLA_WITH_CLI)
-    pkg_check_modules(PCAP IMPORTED_TARGET libpcap) # without it `ottla decode` reads no captures
+    find_path(OTTLA_PCAP_INCLUDE pcap/pcap.h) # without it `ottla decode` reads no captures
+    find_library(OTTLA_PCAP_LIBRARY pcap)
+    mark_as_advanced(OTTLA_PCAP_INCLUDE OTTLA_PCAP_LIBRARY)
 endif()

@@ -18,6 +18,8 @@ FramePrinter::FramePrinter(FramePrinterOptions options)
     , output_(options_.at_once ? 0 : buffered) {}
 
 void FramePrinter::print(const SeenFrame& frame, const FramePlace& place) {
+    if (done_)
+        return;
     ++frames_;
     if (!options_.apis.empty() && frame.api_key >= 0 && !options_.apis.contains(frame.api_key))
         return;
@@ -30,7 +32,7 @@ void FramePrinter::print(const SeenFrame& frame, const FramePlace& place) {
             place.name,
             frame.error));
     const bool is_known = frame.api_key >= 0 || !frame.error.empty(); // else a token
-    if (done_ || (!options_.apis.empty() && !is_known))
+    if (!options_.apis.empty() && !is_known)
         return;
     const std::string text = fmt::format("{{\"frame\":{},{}{}", frames_, place.members, frame.json.substr(1));
     std::string& out = output_.buffer();
