@@ -69,6 +69,11 @@ bool is_known(int16_t api_key, int16_t version) {
     return api && version >= api->min_version && version <= api->max_version;
 }
 
+bool has_client_id(const wire::RequestHead& head) {
+    return is_known(head.api_key, head.version) &&
+           msg::request_header_version(static_cast<ApiKey>(head.api_key), head.version) >= 1;
+}
+
 /// A broker that does not know the version of an ApiVersions request answers in version 0 (KIP-511).
 int16_t version_of_response(Asked asked, const Buffer& frame) {
     const bool refused = asked.api_key == static_cast<int16_t>(ApiKey::api_versions) && frame.size() >= 6 &&
@@ -174,6 +179,8 @@ struct Conversation::Impl final : inspect::FrameHandler {
             put_ids(object, head.api_key, head.version, head.correlation_id);
         if (has_ids && head.client_id)
             object.text("client_id", *head.client_id);
+        else if (!error && has_client_id(head))
+            object.raw("client_id") += "null";
         object.number("bytes", uint64_t{inspect::prefix_size + frame.size});
 
         bool is_answered = true;
