@@ -90,7 +90,7 @@ TEST_CASE("a fatal error is raised once and refuses all further records") {
         {.on_delivery = [&](const Delivery& d) { reports.push_back(d.error()); },
          .on_error = [&](const KafkaError& e) { fatal += e.fatal(); }});
 
-    world.cluster.fail_next(produce_api, 1, Errc::out_of_order_sequence_number);
+    world.cluster.fail_next(produce_api, 1, Errc::invalid_producer_epoch);
     produce_all(producer, numbered(3));
     CHECK(producer.flush(10s) == 0);
     producer.poll(0ms);
