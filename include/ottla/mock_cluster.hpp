@@ -70,6 +70,8 @@ public:
     std::optional<int64_t> last_stable_offset(const std::string& topic, int32_t partition) const;
     /// Transactional ids whose transactions are ongoing, or wait for their markers.
     std::vector<std::string> open_transactions() const;
+    /// What a group has committed, by topic and partition.
+    std::vector<TopicPartitionOffset> committed(const std::string& group) const;
     enum class Coordinator { group, transaction };
     /// The broker that coordinates the group or the transactional id; nullopt: none at present.
     std::optional<int32_t> coordinator(Coordinator kind, const std::string& key) const;

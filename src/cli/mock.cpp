@@ -22,6 +22,7 @@ struct MockOptions {
     std::vector<std::string> topics;
     int partitions = 4;
     bool no_auto_create = false;
+    int transaction_version = 2;
     size_t retention_mb = 0;
     bool null = false;
     NullOptions canned;
@@ -71,6 +72,7 @@ void run(const MockOptions& options) {
          .auto_create_topics = !options.no_auto_create,
          .default_partitions = options.partitions,
          .retention_bytes_per_partition = options.retention_mb * 1'000'000,
+         .transaction_version = options.transaction_version,
          .null = null_options(options)});
     for (const auto& topic : options.topics) {
         const auto [name, partitions] = parse_topic(topic, options.partitions);
@@ -94,6 +96,7 @@ void add_mock(CLI::App& app) {
     command->add_option("-p,--partitions", options->partitions, "Partitions of topics that are created by use")->check(CLI::Range(1, 100'000))->capture_default_str();
     command->add_flag("--no-auto-create", options->no_auto_create, "Topics are not created by use");
     command->add_option("--retention-mb", options->retention_mb, "Keep at most so much of a partition; 0: everything")->capture_default_str();
+    command->add_option("--transaction-version", options->transaction_version, "What clients are told of transactions: 2 (KIP-890), 0 or 1: classic")->check(CLI::Range(0, 2))->capture_default_str();
     auto* null = command->add_flag("--null", options->null, "Null brokers: acknowledge and drop what is produced, serve one batch for ever");
     command->add_option("--size", options->canned.value_size, "With --null: bytes of a value to be read")->check(CLI::Range(0, 100'000'000))->needs(null)->capture_default_str();
     command->add_option("--codec", options->canned.compression, "With --null: none, gzip, snappy, lz4, zstd")->transform(CLI::CheckedTransformer(codecs))->needs(null)->default_str("none");

@@ -21,6 +21,7 @@
 #include "base/rng.hpp"
 #include "mock/coordinator_placement.hpp"
 #include "mock/faults.hpp"
+#include "mock/group_offsets.hpp"
 #include "mock/topic.hpp"
 #include "mock/transaction_coordinator.hpp"
 
@@ -201,10 +202,12 @@ public:
 
     TransactionCoordinator& transactions() { return transactions_; }
 
+    GroupOffsets& offsets() { return offsets_; }
+
     /// What the broker that was asked says as a coordinator: the injected error, not_coordinator,
     /// coordinator_load_in_progress or no_error.
     Errc check_coordinator(CoordinatorOf kind, const std::string& key, const Call& call);
-    /// What the leader of a partition finds when it turns to the coordinator: coordinator_not_available,
+    /// What a broker finds when it turns to the coordinator for a client: coordinator_not_available,
     /// coordinator_load_in_progress or no_error.
     Errc coordinator_state(const std::string& transactional_id, TimePoint now);
     /// Aborts transactions that are too old and writes the markers that are due. Returns when to come again.
@@ -287,6 +290,7 @@ private:
     CoordinatorPlacement group_coordinators_;
     CoordinatorPlacement transaction_coordinators_;
     TransactionCoordinator transactions_;
+    GroupOffsets offsets_;
     int16_t transaction_version_;
     int64_t features_epoch_ = 1;
     Faults faults_;

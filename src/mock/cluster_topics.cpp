@@ -178,6 +178,7 @@ Error ClusterCore::delete_topic(const std::string& name) {
         return {Errc::unknown_topic_or_part, fmt::format("there is no topic '{}'", name)};
     for (Partition& partition : topic->second.partitions)
         wake_all(partition);
+    offsets_.forget_topic(name);
     topic_names_.erase(topic->second.id);
     topics_.erase(topic);
     return {};

@@ -104,6 +104,17 @@ TimePoint ClusterCore::write_markers(const std::string& id, TimePoint now) {
         }
         transactions_.finish_partition(id, where, now);
     }
+    for (const std::string& group : transaction.groups) {
+        const TimePoint ready = group_coordinators_.ready_from(group);
+        const int32_t broker = find_coordinator(CoordinatorOf::group, group, now);
+        const TimePoint when = std::max(ready, transaction.since + faults_.delay(write_txn_markers, broker));
+        if (when > now) {
+            due = std::min(due, when);
+            continue;
+        }
+        offsets_.end_transaction(group, transaction.producer.id, role == BatchRole::commit_marker);
+        transactions_.finish_group(id, group, now);
+    }
     return due;
 }
 

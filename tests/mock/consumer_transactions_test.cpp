@@ -1,7 +1,9 @@
 // What a consumer sees of transactions. They are made by a socket of the test's own.
-#include <ottla/msg/add_partitions_to_txn.hpp>
+#include <ottla/msg/api_versions.hpp>
 #include <ottla/msg/end_txn.hpp>
+#include <ottla/msg/find_coordinator.hpp>
 #include <ottla/msg/init_producer_id.hpp>
+#include <ottla/msg/offset_commit.hpp>
 
 #include "mock/consumer_world.hpp"
 #include "mock/raw_client.hpp"
@@ -119,4 +121,54 @@ TEST_CASE("a consumer of committed records waits at an open transaction until it
     CHECK(world.cluster.last_stable_offset("t", 0) == 7);
     CHECK(world.cluster.open_transactions().empty());
     CHECK(world.cluster.coordinator(transaction, "open") == 1);
+}
+
+TEST_CASE("a cluster moves coordinators and changes the version of transactions while it runs", "[consumer]") {
+    MockCluster cluster({.brokers = 2, .transaction_version = 1});
+    const auto version_told = [&] {
+        msg::ApiVersionsRequest request;
+        request.client_software_name = "test";
+        request.client_software_version = "1";
+        const auto features = RawClient(cluster.port(1)).ask(request, 4).finalized_features;
+        return features.empty() ? 0 : features[0].max_version_level;
+    };
+    CHECK(version_told() == 1);
+    cluster.set_transaction_version(2);
+    CHECK(version_told() == 2);
+    cluster.set_transaction_version(0);
+    CHECK(version_told() == 0);
+
+    msg::FindCoordinatorRequest request;
+    request.key_type = 1;
+    request.coordinator_keys = {"id"};
+    const auto found = [&] { return RawClient(cluster.port(1)).ask(request, 4).coordinators.at(0); };
+    const int32_t old = *cluster.coordinator(transaction, "id");
+    CHECK(found().node_id == old);
+    CHECK_FALSE(cluster.move_coordinator(transaction, "id", 3 - old));
+    CHECK(found().node_id == 3 - old);
+    CHECK(cluster.move_coordinator(transaction, "id", 9) == Errc::broker_not_available);
+    cluster.coordinator_failover(10min, 0ms);
+    cluster.stop(3 - old);
+    CHECK_FALSE(cluster.coordinator(transaction, "id"));
+}
+
+TEST_CASE("a cluster tells what a group has committed", "[consumer]") {
+    MockCluster cluster;
+    REQUIRE_FALSE(cluster.create_topic("t", 2));
+    CHECK(cluster.committed("g").empty());
+    msg::OffsetCommitRequest request;
+    request.group_id = "g";
+    auto& topic = request.topics.emplace_back();
+    topic.name = "t";
+    auto& partition = topic.partitions.emplace_back();
+    partition.partition_index = 1;
+    partition.committed_offset = 12;
+    partition.committed_leader_epoch = 3;
+    CHECK(RawClient(cluster.port(1)).ask(request, 8).topics.at(0).partitions.at(0).error_code == 0);
+    const auto committed = cluster.committed("g");
+    REQUIRE(committed.size() == 1);
+    CHECK(committed[0].topic == "t");
+    CHECK(committed[0].partition == 1);
+    CHECK(committed[0].offset == 12);
+    CHECK(committed[0].leader_epoch == 3);
 }

@@ -88,9 +88,10 @@ void gather_one(
 ) {
     out.partition_index = wanted.partition;
     out.high_watermark = -1;
-    out.aborted_transactions = std::nullopt;
     out.records.null = false;
     Partition* partition = topic ? topic->find(wanted.partition) : nullptr;
+    if (partition)
+        out.aborted_transactions = std::nullopt;
     Errc error = call.injected;
     if (error == Errc::no_error && !topic && call.version >= 13)
         error = Errc::unknown_topic_id;

@@ -32,8 +32,12 @@ extern const Api create_topics;
 extern const Api delete_topics;
 extern const Api init_producer_id;
 extern const Api offset_for_leader_epoch;
+extern const Api offset_commit;
+extern const Api offset_fetch;
 extern const Api add_partitions_to_txn;
+extern const Api add_offsets_to_txn;
 extern const Api end_txn;
+extern const Api txn_offset_commit;
 extern const Api describe_cluster;
 
 /// By ascending key.

@@ -46,6 +46,11 @@ Errc as_told(Errc error, int16_t version) {
     }
 }
 
+bool is_in_transaction(const Partition& partition, ProducerIdentity producer) {
+    return partition.log.transactions().is_open(producer.id) &&
+           partition.producers.epoch(producer.id) == producer.epoch;
+}
+
 /// Whether the producer's transaction holds the partition, or can take it in.
 Errc check_transaction(
     ClusterCore& cluster,
@@ -56,8 +61,7 @@ Errc check_transaction(
     Partition& partition
 ) {
     const ProducerIdentity producer{header.producer_id, header.producer_epoch};
-    if (partition.log.transactions().is_open(producer.id) &&
-        partition.producers.epoch(producer.id) == producer.epoch)
+    if (is_in_transaction(partition, producer))
         return Errc::no_error;
     partition.producers.note_verification(
         {producer.id, producer.epoch, header.base_sequence, header.last_offset_delta}
@@ -167,7 +171,42 @@ Error produce_one(
     return {};
 }
 
-Outcome act(ClusterCore& cluster, const Call& call, msg::ProduceRequest& request) {
+/// Whether a partition must be added while the producer's last transaction still ends: brokers try this again
+/// themselves, for a while.
+bool should_wait(ClusterCore& cluster, const Call& call, const msg::ProduceRequest& request) {
+    if (call.version < first_of_transaction_version_2 || !request.transactional_id ||
+        call.injected != Errc::no_error)
+        return false;
+    const auto* known = cluster.transactions().find(*request.transactional_id);
+    if (!known || !known->is_ending())
+        return false;
+    for (const auto& data : request.topic_data) {
+        Topic* topic = find_topic(cluster, call.version >= 13, data.name, data.topic_id);
+        for (const auto& one : data.partition_data) {
+            const Partition* partition = topic ? topic->find(one.index) : nullptr;
+            const auto header = transactional_header(records_of(one));
+            if (header && check_leader(call, partition, -1) == Errc::no_error &&
+                !is_in_transaction(*partition, {header->producer_id, header->producer_epoch}))
+                return true;
+        }
+    }
+    return false;
+}
+
+Outcome attempt(ClusterCore& cluster, const Call& call, msg::ProduceRequest& request, TimePoint first) {
+    constexpr std::chrono::milliseconds pause(20); // add.partitions.to.txn.retry.backoff.ms
+    constexpr std::chrono::milliseconds longest(100); // add.partitions.to.txn.retry.backoff.max.ms
+    if (call.now < first + longest && should_wait(cluster, call, request)) {
+        Outcome later;
+        later.kind = Outcome::Kind::parked;
+        later.deadline = call.now + pause;
+        later.resume = [&cluster, call, first, request = std::move(request)](TimePoint when) mutable {
+            Call again = call;
+            again.now = when;
+            return attempt(cluster, again, request, first);
+        };
+        return later;
+    }
     const Error common = check(call, request);
     const std::string transactional_id = request.transactional_id.value_or("");
     bool failed = false;
@@ -204,6 +243,10 @@ Outcome act(ClusterCore& cluster, const Call& call, msg::ProduceRequest& request
             .deadline = {},
             .resume = {}};
     return reply(call, response);
+}
+
+Outcome act(ClusterCore& cluster, const Call& call, msg::ProduceRequest& request) {
+    return attempt(cluster, call, request, call.now);
 }
 
 } // namespace

@@ -11,6 +11,8 @@ std::span<const Api* const> all() {
         &fetch,
         &list_offsets,
         &metadata,
+        &offset_commit,
+        &offset_fetch,
         &find_coordinator,
         &api_versions,
         &create_topics,
@@ -18,7 +20,9 @@ std::span<const Api* const> all() {
         &init_producer_id,
         &offset_for_leader_epoch,
         &add_partitions_to_txn,
+        &add_offsets_to_txn,
         &end_txn,
+        &txn_offset_commit,
         &describe_cluster,
     };
     return table;

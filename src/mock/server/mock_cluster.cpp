@@ -94,6 +94,15 @@ std::vector<std::string> MockCluster::open_transactions() const {
     });
 }
 
+std::vector<TopicPartitionOffset> MockCluster::committed(const std::string& group) const {
+    return server_->call([&](ClusterCore& core, TimePoint) {
+        std::vector<TopicPartitionOffset> offsets;
+        for (const auto& [where, known] : core.offsets().all(group))
+            offsets.push_back({where.topic, where.partition, known.offset, known.leader_epoch});
+        return offsets;
+    });
+}
+
 std::optional<int32_t> MockCluster::coordinator(Coordinator kind, const std::string& key) const {
     return server_->call([&](ClusterCore& core, TimePoint now) -> std::optional<int32_t> {
         const int32_t broker = core.find_coordinator(kind_of(kind), key, now);

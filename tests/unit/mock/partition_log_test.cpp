@@ -108,3 +108,91 @@ TEST_CASE("an epoch ends where the next one begins") {
     CHECK(log.epoch_at(4) == 0);
     CHECK(log.epoch_at(5) == 3);
 }
+
+namespace {
+
+NewBatch of_producer(int64_t producer_id, BatchRole role, size_t size = 100) {
+    NewBatch made = batch(size);
+    made.role = role;
+    made.producer_id = producer_id;
+    return made;
+}
+
+std::vector<int64_t> aborted_producers(const PartitionLog& log, int64_t offset, size_t size) {
+    std::vector<int64_t> ids;
+    for (const AbortedTransaction& transaction : log.aborted_in(offset, size))
+        ids.push_back(transaction.producer_id);
+    return ids;
+}
+
+} // namespace
+
+TEST_CASE("the last stable offset is where the oldest open transaction begins") {
+    PartitionLog log;
+    log.append(batch(100), 0);
+    CHECK(log.last_stable_offset() == 1);
+    log.append(of_producer(7, BatchRole::transactional), 0);
+    log.append(of_producer(8, BatchRole::transactional), 0);
+    log.append(of_producer(7, BatchRole::transactional), 0);
+    CHECK(log.last_stable_offset() == 1);
+    log.append(of_producer(7, BatchRole::commit_marker), 0);
+    CHECK(log.last_stable_offset() == 2);
+    log.append(of_producer(8, BatchRole::abort_marker), 0);
+    CHECK(log.last_stable_offset() == 6);
+    log.append(of_producer(9, BatchRole::abort_marker), 0); // of no transaction here
+    CHECK(log.last_stable_offset() == 7);
+    CHECK(log.transactions().aborted(0, 100).size() == 1);
+}
+
+TEST_CASE("a reader of committed records gets whole batches up to the last stable offset") {
+    PartitionLog log;
+    log.append(batch(100), 0);
+    log.append(of_producer(7, BatchRole::transactional), 0);
+    std::vector<Buffer> pieces;
+    CHECK(log.read(0, 1000, always, pieces, ReadLevel::committed) == 100);
+    CHECK(log.read(1, 1000, always, pieces, ReadLevel::committed) == 0);
+    CHECK(log.read(1, 1000, always, pieces, ReadLevel::uncommitted) == 100);
+    CHECK(log.bytes_between(0, log.last_stable_offset()) == 100);
+}
+
+TEST_CASE("aborted transactions are told when they overlap what is read, or begin within 4 KiB after it") {
+    PartitionLog log;
+    for (const int64_t id : {1, 2, 3}) {
+        log.append(of_producer(id, BatchRole::transactional), 0);
+        log.append(of_producer(id, BatchRole::abort_marker), 0);
+        log.append(batch(5000), 0);
+    }
+    CHECK(aborted_producers(log, 0, 100) == std::vector<int64_t>{1});
+    CHECK(aborted_producers(log, 0, 5100) == std::vector<int64_t>{1, 2});
+    CHECK(aborted_producers(log, 1, 200) == std::vector<int64_t>{1});
+    CHECK(aborted_producers(log, 2, 5000) == std::vector<int64_t>{2});
+    CHECK(aborted_producers(log, 0, 20000) == std::vector<int64_t>{1, 2, 3});
+}
+
+TEST_CASE("a log that loses its end knows its transactions from what is left") {
+    PartitionLog log;
+    log.append(of_producer(7, BatchRole::transactional), 0);
+    log.append(of_producer(8, BatchRole::transactional), 0);
+    log.append(of_producer(7, BatchRole::abort_marker), 0);
+    log.truncate(2);
+    CHECK(log.last_stable_offset() == 0);
+    CHECK(log.transactions().open_count() == 2);
+    CHECK(log.transactions().aborted(0, 100).empty());
+    log.truncate(1);
+    CHECK(log.transactions().is_open(7));
+    CHECK_FALSE(log.transactions().is_open(8));
+}
+
+TEST_CASE("retention forgets aborted transactions, and open ones hold nothing back") {
+    PartitionLog log(250);
+    log.append(of_producer(7, BatchRole::transactional), 0);
+    log.append(of_producer(7, BatchRole::abort_marker), 0);
+    log.append(of_producer(8, BatchRole::transactional), 0);
+    log.append(batch(100), 0);
+    CHECK(log.start_offset() == 2);
+    CHECK(log.transactions().aborted(0, 100).empty());
+    log.append(batch(100), 0);
+    log.append(batch(100), 0);
+    CHECK(log.start_offset() == 4);
+    CHECK(log.last_stable_offset() == 4);
+}

@@ -89,3 +89,48 @@ TEST_CASE("producers do not disturb each other") {
     CHECK(table.check({id + 1, 0, 0, 0}).errc() == Errc::no_error);
     CHECK_FALSE(table.find_repeat({id + 1, 0, 0, 4}));
 }
+
+TEST_CASE("a marker with the producer's epoch changes no sequences, one with a later epoch starts anew") {
+    ProducerTable table;
+    table.note(batch(0, 3), 0, -1);
+    table.note_marker(id, 0);
+    CHECK(table.check(batch(3, 1)).errc() == Errc::no_error);
+    CHECK(table.find_repeat(batch(0, 3)));
+
+    table.note_marker(id, 1);
+    CHECK(table.epoch(id) == 1);
+    CHECK_FALSE(table.find_repeat(batch(0, 3)));
+    CHECK(table.check(batch(3, 1)).errc() == Errc::invalid_producer_epoch);
+    CHECK(table.check(batch(3, 1, 1)).errc() == Errc::out_of_order_sequence_number);
+    CHECK(table.check(batch(0, 1, 1)).errc() == Errc::no_error);
+}
+
+TEST_CASE("a marker alone makes a producer known, which then begins with sequence 0") {
+    ProducerTable table;
+    table.note_marker(id, 0);
+    CHECK(table.check(batch(4, 1)).errc() == Errc::out_of_order_sequence_number);
+    CHECK(table.check(batch(0, 1)).errc() == Errc::no_error);
+}
+
+TEST_CASE("where an unknown producer may begin depends on the broker") {
+    const ProducerTable table;
+    using FirstSequence = ProducerTable::FirstSequence;
+    CHECK(table.check(batch(4, 1), FirstSequence::any).errc() == Errc::no_error);
+    CHECK(table.check(batch(4, 1), FirstSequence::zero).errc() == Errc::out_of_order_sequence_number);
+    CHECK(table.check(batch(4, 1), FirstSequence::unknown_id).errc() == Errc::unknown_producer_id);
+    CHECK(table.check(batch(0, 1), FirstSequence::unknown_id).errc() == Errc::no_error);
+}
+
+TEST_CASE("while the coordinator is asked no batch may overtake the lowest one") {
+    ProducerTable table;
+    table.note_verification(batch(5, 1));
+    table.note_verification(batch(2, 1));
+    table.note_verification(batch(7, 1));
+    CHECK(table.check(batch(5, 1)).errc() == Errc::out_of_order_sequence_number);
+    CHECK(table.check(batch(2, 1)).errc() == Errc::no_error);
+    table.note_verification(batch(4, 1, 1)); // a later epoch begins anew
+    table.note_verification(batch(1, 1));    // an earlier one is nothing
+    CHECK(table.check(batch(4, 1, 1)).errc() == Errc::no_error);
+    table.note(batch(4, 1, 1), 0, -1);
+    CHECK(table.check(batch(5, 1, 1)).errc() == Errc::no_error);
+}

@@ -5,10 +5,12 @@
 #include <utility>
 #include <vector>
 
+#include <ottla/msg/add_offsets_to_txn.hpp>
 #include <ottla/msg/add_partitions_to_txn.hpp>
 #include <ottla/msg/api_key.hpp>
 #include <ottla/msg/end_txn.hpp>
 #include <ottla/msg/init_producer_id.hpp>
+#include <ottla/msg/txn_offset_commit.hpp>
 
 #include "record/record_set.hpp"
 #include "unit/mock/cluster_world.hpp"
@@ -24,12 +26,22 @@ struct Versions {
 inline constexpr Versions v1{11, 4};
 inline constexpr Versions v2{12, 5};
 
+/// What a consumer says of itself.
+struct Member {
+    int32_t generation = -1;
+    std::string id{};
+};
+
 struct TransactionWorld : ClusterWorld {
     explicit TransactionWorld(int brokers = 1, CoreOptions options = {})
         : ClusterWorld(brokers, std::move(options)) {}
 
     int32_t coordinator(const std::string& id) {
         return core.find_coordinator(ClusterCore::CoordinatorOf::transaction, id, now);
+    }
+
+    int32_t group_coordinator(const std::string& group) {
+        return std::max(core.find_coordinator(ClusterCore::CoordinatorOf::group, group, now), 1);
     }
 
     struct Identified {
@@ -110,6 +122,40 @@ struct TransactionWorld : ClusterWorld {
         return {static_cast<Errc>(answer.error_code), {answer.producer_id, answer.producer_epoch}};
     }
 
+    Errc add_offsets(
+        const std::string& id, ProducerIdentity producer, const std::string& group, int16_t version = 3
+    ) {
+        msg::AddOffsetsToTxnRequest request;
+        request.transactional_id = id;
+        request.producer_id = producer.id;
+        request.producer_epoch = producer.epoch;
+        request.group_id = group;
+        return static_cast<Errc>(ask(request, version, coordinator(id)).error_code);
+    }
+
+    /// Of the first partition of "t".
+    Errc commit_in_transaction(
+        const std::string& id,
+        ProducerIdentity producer,
+        const std::string& group,
+        int64_t offset,
+        int16_t version,
+        const Member& member = {}
+    ) {
+        msg::TxnOffsetCommitRequest request;
+        request.transactional_id = id;
+        request.group_id = group;
+        request.producer_id = producer.id;
+        request.producer_epoch = producer.epoch;
+        request.generation_id = member.generation;
+        request.member_id = member.id;
+        auto& topic = request.topics.emplace_back();
+        topic.name = "t";
+        topic.partitions.emplace_back().committed_offset = offset;
+        const auto answer = ask(request, version, group_coordinator(group));
+        return static_cast<Errc>(answer.topics.at(0).partitions.at(0).error_code);
+    }
+
     Errc commit(const std::string& id, ProducerIdentity producer, int16_t version) {
         return end(id, producer, true, version).error;
     }
@@ -128,5 +174,26 @@ struct TransactionWorld : ClusterWorld {
 
     TransactionCoordinator::State state(const std::string& id) { return core.transactions().find(id)->state; }
 };
+
+/// With a topic "t" of one partition.
+struct OnePartition : TransactionWorld {
+    OnePartition() { create("t", 1); }
+};
+
+/// Headers of the batches in a log: "0 data e0", "1 commit e1", ...
+inline std::vector<std::string> contents(const PartitionLog& log) {
+    std::vector<std::string> lines;
+    for (const StoredBatch& batch : log.batches()) {
+        const auto header = record::read_batch_header(batch.head.data());
+        const char* what = batch.role == BatchRole::commit_marker  ? "commit"
+                           : batch.role == BatchRole::abort_marker ? "abort"
+                           : header.is_transactional()             ? "data"
+                                                                   : "plain";
+        lines.push_back(
+            std::to_string(batch.base_offset) + " " + what + " e" + std::to_string(header.producer_epoch)
+        );
+    }
+    return lines;
+}
 
 } // namespace ottla::mock

@@ -1,6 +1,7 @@
 // Transactions as clients of the cluster meet them: fencing, markers, the last stable offset, what readers get.
 #include "unit/mock/transaction_world.hpp"
 
+#include <ottla/msg/api_versions.hpp>
 #include <ottla/msg/list_offsets.hpp>
 
 using namespace ottla;
@@ -12,22 +13,6 @@ using State = TransactionCoordinator::State;
 using namespace std::chrono_literals;
 
 constexpr int8_t committed = 1;
-
-/// Headers of the batches in a log: "0 data e0", "1 commit e1", ...
-std::vector<std::string> contents(const PartitionLog& log) {
-    std::vector<std::string> lines;
-    for (const StoredBatch& batch : log.batches()) {
-        const auto header = record::read_batch_header(batch.head.data());
-        const char* what = batch.role == BatchRole::commit_marker  ? "commit"
-                           : batch.role == BatchRole::abort_marker ? "abort"
-                           : header.is_transactional()             ? "data"
-                                                                   : "plain";
-        lines.push_back(
-            std::to_string(batch.base_offset) + " " + what + " e" + std::to_string(header.producer_epoch)
-        );
-    }
-    return lines;
-}
 
 msg::fetch_response::PartitionData
 read_committed(TransactionWorld& world, int64_t offset, FetchLimits limits = {.max_wait_ms = 0}) {
@@ -44,10 +29,6 @@ int64_t latest(TransactionWorld& world, int8_t isolation) {
     topic.partitions.emplace_back().timestamp = -1;
     return world.ask(request, 7).topics.at(0).partitions.at(0).offset;
 }
-
-struct OnePartition : TransactionWorld {
-    OnePartition() { create("t", 1); }
-};
 
 } // namespace
 
@@ -237,172 +218,111 @@ TEST_CASE("in version 2 a producer begins each partition with sequence 0") {
     CHECK(world.produce("id", producer, 0, v2.produce) == Errc::no_error);
 }
 
-TEST_CASE("markers may take their time, and the next transaction must wait for them") {
-    OnePartition world;
-    world.delay_markers(40ms);
-    auto producer = world.producer("id");
-    world.produce("id", producer, 0, v2.produce);
-    const auto ended = world.end("id", producer, true, v2.end);
-    CHECK(ended.error == Errc::no_error);
-    CHECK(world.state("id") == State::prepare_commit);
-    CHECK(world.log().last_stable_offset() == 0);
-    CHECK(world.produce("id", ended.producer, 0, 11) == Errc::not_enough_replicas);
-    CHECK(world.add("id", ended.producer, {{"t", 0}}) == std::vector{Errc::concurrent_transactions});
-    CHECK(world.init("id").error == Errc::concurrent_transactions);
-    CHECK(world.core.poll(world.now) == world.now + 40ms);
-    world.advance(39ms);
-    CHECK(world.state("id") == State::prepare_commit);
-    world.advance(1ms);
-    CHECK(world.state("id") == State::complete_commit);
-    CHECK(world.log().last_stable_offset() == 2);
-    CHECK(world.produce("id", ended.producer, 0, 12) == Errc::no_error);
-}
-
-TEST_CASE("markers wait for partitions without a leader") {
-    TransactionWorld world(2);
-    ClusterCore::NewTopic topic;
-    topic.name = "t";
-    topic.assignment = {{2}};
-    REQUIRE_FALSE(world.core.create_topic(topic));
-    world.core.move_coordinator(ClusterCore::CoordinatorOf::transaction, "id", 1, world.now);
-    const auto producer = world.producer("id");
-    world.produce("id", producer, 0, v2.produce);
-    world.core.stop(2, world.now);
-    CHECK(world.commit("id", producer, v2.end) == Errc::no_error);
-    world.advance(1h);
-    CHECK(world.state("id") == State::prepare_commit);
-    CHECK(world.init("id").error == Errc::concurrent_transactions);
-    world.core.start(2, world.now);
-    CHECK(world.state("id") == State::complete_commit);
-    CHECK(contents(world.log()) == std::vector<std::string>{"0 data e0", "1 commit e1"});
-}
-
-TEST_CASE("nobody waits for the markers of a deleted topic") {
-    OnePartition world;
-    const auto producer = world.producer("id");
-    world.produce("id", producer, 0, v2.produce);
-    REQUIRE_FALSE(world.core.delete_topic("t"));
-    CHECK(world.commit("id", producer, v2.end) == Errc::no_error);
-    CHECK(world.state("id") == State::complete_commit);
-}
-
-TEST_CASE("a transaction that takes too long is aborted in the logs too") {
-    OnePartition world;
-    const auto producer = world.producer("id", 1000);
-    world.advance(5s);
-    world.produce("id", producer, 0, v2.produce);
-    CHECK(world.core.poll(world.now) == world.now + 1s);
-    world.advance(999ms);
-    CHECK(world.log().last_stable_offset() == 0);
-    world.advance(1ms);
-    CHECK(contents(world.log()) == std::vector<std::string>{"0 data e0", "1 abort e1"});
-    CHECK(world.log().last_stable_offset() == 2);
-    CHECK(world.produce("id", producer, 1, 12) == Errc::invalid_producer_epoch);
-    CHECK(world.produce("id", producer, 1, 11) == Errc::invalid_producer_epoch);
-    CHECK(world.commit("id", producer, 5) == Errc::invalid_txn_state);
-    CHECK(world.commit("id", producer, 4) == Errc::producer_fenced);
-}
-
-TEST_CASE("only the coordinator answers, and not before it has loaded") {
-    TransactionWorld world(3);
-    world.create("t", 1);
-    const auto producer = world.producer("id");
-    const int32_t first = world.coordinator("id");
-    const int32_t other = first % 3 + 1;
-    msg::EndTxnRequest request;
-    request.transactional_id = "id";
-    CHECK(world.ask(request, 4, other).error_code == number(Errc::not_coordinator));
-
-    world.core.set_failover({.election = 20ms, .load = 30ms});
-    world.core.move_coordinator(ClusterCore::CoordinatorOf::transaction, "id", other, world.now);
-    CHECK(world.coordinator("id") == -1);
-    CHECK(world.ask(request, 4, first).error_code == number(Errc::not_coordinator));
-    CHECK(world.ask(request, 4, other).error_code == number(Errc::not_coordinator));
-    CHECK(world.produce("id", producer, 0, 12) == Errc::not_enough_replicas);
-    world.advance(20ms);
-    CHECK(world.coordinator("id") == other);
-    CHECK(world.ask(request, 4, other).error_code == number(Errc::coordinator_load_in_progress));
-    CHECK(world.produce("id", producer, 0, 12) == Errc::not_enough_replicas);
-    world.advance(30ms);
-    CHECK(world.produce("id", producer, 0, 12) == Errc::no_error);
-    CHECK(world.commit("id", producer, 5) == Errc::no_error);
-    CHECK(world.ask(request, 4, first).error_code == number(Errc::not_coordinator));
-}
-
-TEST_CASE("when a coordinator ends another one goes on with what it knew") {
-    TransactionWorld world(3);
-    world.create("t", 1, 3);
-    world.delay_markers(10ms);
-    const auto producer = world.producer("id");
-    world.produce("id", producer, 0, v2.produce);
-    const int32_t first = world.coordinator("id");
-    world.commit("id", producer, v2.end);
-    world.core.set_failover({.load = 100ms});
-    world.core.stop(first, world.now);
-    CHECK(world.coordinator("id") != first);
-    world.advance(50ms);
-    CHECK(world.state("id") == State::prepare_commit);
-    CHECK(world.core.poll(world.now) == world.now + 50ms);
-    world.advance(50ms);
-    CHECK(world.state("id") == State::complete_commit);
-}
-
-TEST_CASE("with no broker left transactions wait, and the first one back takes them") {
-    TransactionWorld world(2);
-    world.create("t", 1, 2);
-    const auto producer = world.producer("id", 1000);
-    world.produce("id", producer, 0, v2.produce);
-    world.core.stop(1, world.now);
-    world.core.stop(2, world.now);
-    world.advance(10s);
-    CHECK(world.core.poll(world.now) == TimePoint::max());
-    CHECK(world.state("id") == State::ongoing);
-    world.core.start(2, world.now);
-    CHECK(world.coordinator("id") == 2);
-    CHECK(world.state("id") == State::complete_abort);
-}
-
-TEST_CASE("what a broker had not acknowledged is gone from the transaction too") {
-    TransactionWorld world(2);
-    ClusterCore::NewTopic topic;
-    topic.name = "t";
-    topic.assignment = {{2, 1}};
-    REQUIRE_FALSE(world.core.create_topic(topic));
-    const auto producer = world.producer("id");
-    world.core.faults().set_delay(0, 2, 1s); // no answer leaves
-    const auto put = [&](int32_t sequence) {
-        auto request = produce_request("t", 0, batch_of({"a"}, {producer.id, producer.epoch, sequence, true}));
-        request.transactional_id = "id";
-        world.put(world.core.connect(2), request, 12);
+TEST_CASE("ApiVersions tells the version of transactions, and a new epoch when it changes") {
+    CoreOptions options;
+    options.transaction_version = 1;
+    TransactionWorld world(1, options);
+    const auto features = [&](int16_t version) {
+        msg::ApiVersionsRequest request;
+        request.client_software_name = "test";
+        request.client_software_version = "1";
+        return world.ask(request, version);
     };
-    put(0);
-    CHECK(world.log().end_offset() == 1);
-    CHECK(world.log().last_stable_offset() == 0);
-    world.core.stop(2, world.now, ClusterCore::Tail::lost);
-    CHECK(world.log().end_offset() == 0);
-    CHECK(world.log().transactions().open_count() == 0);
-    CHECK(world.state("id") == State::ongoing);
+    const auto before = features(3);
+    REQUIRE(before.finalized_features.size() == 1);
+    CHECK(before.finalized_features[0].name == "transaction.version");
+    CHECK(before.finalized_features[0].min_version_level == 1);
+    CHECK(before.finalized_features[0].max_version_level == 1);
+    CHECK(before.supported_features.empty());
 
-    CHECK(world.produce("id", producer, 1, 12) == Errc::out_of_order_sequence_number);
-    CHECK(world.produce("id", producer, 0, 12) == Errc::no_error);
-    CHECK(world.commit("id", producer, 5) == Errc::no_error);
-    CHECK(contents(world.log()) == std::vector<std::string>{"0 data e0", "1 commit e1"});
+    world.core.set_transaction_version(2);
+    const auto after = features(4);
+    CHECK(after.finalized_features_epoch == before.finalized_features_epoch + 1);
+    CHECK(after.finalized_features.at(0).max_version_level == 2);
+    REQUIRE(after.supported_features.size() == 1);
+    CHECK(after.supported_features[0].max_version == 2);
+
+    world.core.set_transaction_version(0);
+    CHECK(features(4).finalized_features.empty());
+    CHECK(features(4).supported_features.size() == 1);
+    CHECK(features(2).finalized_features_epoch == -1);
 }
 
-TEST_CASE("a marker outlives its broker, and so does what lies before it") {
-    TransactionWorld world(2);
+TEST_CASE("a producer may go from one protocol to the other between transactions") {
+    OnePartition world;
+    auto producer = world.producer("id");
+    world.add("id", producer, {{"t", 0}});
+    CHECK(world.produce("id", producer, 0, 11) == Errc::no_error);
+    CHECK(world.commit("id", producer, 4) == Errc::no_error);
+    CHECK(world.produce("id", producer, 1, 12) == Errc::no_error);
+    producer = world.end("id", producer, true, 5).producer;
+    CHECK(producer.epoch == 1);
+    world.add("id", producer, {{"t", 0}});
+    CHECK(world.produce("id", producer, 0, 11) == Errc::no_error);
+    CHECK(world.commit("id", producer, 4) == Errc::no_error);
+    CHECK(world.log().last_stable_offset() == 6);
+}
+
+TEST_CASE("injected errors stand for what a broker without this fault would not say") {
+    OnePartition world;
+    const auto producer = world.producer("id");
+    world.core.faults().add(
+        24, every_broker, 1, {Faults::Kind::error, Errc::transactional_id_authorization_failed}
+    );
+    CHECK(world.add("id", producer, {{"t", 0}}) ==
+          std::vector{Errc::transactional_id_authorization_failed});
+    world.core.faults().add(26, every_broker, 1, {Faults::Kind::error, Errc::transaction_abortable});
+    CHECK(world.abort("id", producer, 5) == Errc::transaction_abortable);
+    CHECK(world.state("id") == State::empty);
+}
+
+TEST_CASE("brokers may ask for many transactions at once, and whether partitions are in them") {
+    OnePartition world;
+    const auto a = world.producer("a");
+    const auto b = world.producer("b");
+    msg::AddPartitionsToTxnRequest request;
+    const auto want = [&](const char* id, ProducerIdentity producer, bool verify, int32_t partition) {
+        auto& wanted = request.transactions.emplace_back();
+        wanted.transactional_id = id;
+        wanted.producer_id = producer.id;
+        wanted.producer_epoch = producer.epoch;
+        wanted.verify_only = verify;
+        auto& topic = wanted.topics.emplace_back();
+        topic.name = "t";
+        topic.partitions = {partition};
+    };
+    want("a", a, false, 0);
+    want("a", a, true, 0);
+    want("b", b, true, 0);
+    want("b", {b.id, 5}, false, 0);
+    want("b", b, false, 9);
+    std::vector<Errc> errors;
+    for (const auto& result : world.ask(request, 4).results_by_transaction)
+        errors.push_back(
+            static_cast<Errc>(result.topic_results.at(0).results_by_partition.at(0).partition_error_code)
+        );
+    CHECK(errors == std::vector{
+                        Errc::no_error,
+                        Errc::no_error,
+                        Errc::transaction_abortable,
+                        Errc::producer_fenced,
+                        Errc::unknown_topic_or_part});
+}
+
+TEST_CASE("markers of a topic that stamps records say so") {
+    TransactionWorld world;
     ClusterCore::NewTopic topic;
     topic.name = "t";
-    topic.assignment = {{2, 1}};
+    topic.partitions = 1;
+    topic.config.timestamp_type = TimestampType::log_append_time;
     REQUIRE_FALSE(world.core.create_topic(topic));
     const auto producer = world.producer("id");
-    world.core.faults().set_delay(0, 2, 1s);
-    auto request = produce_request("t", 0, batch_of({"a"}, {producer.id, producer.epoch, 0, true}));
-    request.transactional_id = "id";
-    world.put(world.core.connect(2), request, 12);
-    world.abort("id", producer, 5);
-    world.core.stop(2, world.now, ClusterCore::Tail::lost);
-    CHECK(contents(world.log()) == std::vector<std::string>{"0 data e0", "1 abort e1"});
-    CHECK(world.partition("t", 0).producers.epoch(producer.id) == 1);
-    CHECK(world.produce("id", producer, 1, 11) == Errc::invalid_producer_epoch);
+    world.advance(5s);
+    world.produce("id", producer, 0, 12);
+    world.commit("id", producer, 5);
+    const auto header = record::read_batch_header(world.log().batches().back().head.data());
+    CHECK(header.timestamp_type() == TimestampType::log_append_time);
+    CHECK(header.max_timestamp == 5000);
+    CHECK(header.is_control());
+    CHECK(world.log().last_stable_offset() == 2);
 }

@@ -1,0 +1,65 @@
+// OffsetCommit v2-10. v3 adds the throttle time, v6 leader epochs, v7 the group instance id, v9 GROUP_ID_NOT_FOUND
+// (KIP-848), v10 topic ids. Groups have no members: only commits without a generation are taken.
+#include <ottla/msg/offset_commit.hpp>
+
+#include "mock/api/handler.hpp"
+
+namespace ottla::mock::api {
+namespace {
+
+Errc check(ClusterCore& cluster, const Call& call, const msg::OffsetCommitRequest& request) {
+    const Errc error = cluster.check_coordinator(ClusterCore::CoordinatorOf::group, request.group_id, call);
+    if (error != Errc::no_error || request.generation_id_or_member_epoch < 0)
+        return error;
+    if (cluster.offsets().knows(request.group_id))
+        return Errc::unknown_member_id;
+    return call.version >= 9 ? Errc::group_id_not_found : Errc::illegal_generation;
+}
+
+Errc commit(
+    ClusterCore& cluster,
+    const std::string& group,
+    const std::string& topic,
+    const msg::offset_commit_request::OffsetCommitRequestPartition& partition
+) {
+    std::string metadata = partition.committed_metadata.value_or("");
+    if (metadata.size() > GroupOffsets::longest_metadata)
+        return Errc::offset_metadata_too_large;
+    cluster.offsets().commit(
+        group,
+        {topic, partition.partition_index},
+        {partition.committed_offset, partition.committed_leader_epoch, std::move(metadata)}
+    );
+    return Errc::no_error;
+}
+
+Outcome act(ClusterCore& cluster, const Call& call, msg::OffsetCommitRequest& request) {
+    const bool by_id = call.version >= 10;
+    const Errc common = check(cluster, call, request);
+    msg::OffsetCommitResponse response;
+    for (const auto& wanted : request.topics) {
+        Topic* topic = find_topic(cluster, by_id, wanted.name, wanted.topic_id);
+        auto& out_topic = response.topics.emplace_back();
+        out_topic.name = wanted.name;
+        out_topic.topic_id = wanted.topic_id;
+        for (const auto& partition : wanted.partitions) {
+            Errc error = call.injected;
+            if (error == Errc::no_error && (!topic || !topic->find(partition.partition_index)))
+                error = !topic && by_id ? Errc::unknown_topic_id : Errc::unknown_topic_or_part;
+            else if (common != Errc::no_error)
+                error = common;
+            else
+                error = commit(cluster, request.group_id, topic->name, partition);
+            auto& out = out_topic.partitions.emplace_back();
+            out.partition_index = partition.partition_index;
+            out.error_code = code(error);
+        }
+    }
+    return reply(call, response);
+}
+
+} // namespace
+
+const Api offset_commit{8, 2, 10, 2, decoded<msg::OffsetCommitRequest, act>};
+
+} // namespace ottla::mock::api
