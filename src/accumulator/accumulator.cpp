@@ -308,6 +308,7 @@ BatchList Accumulator::halve(Batch* batch) {
     int64_t sequence = batch->base_sequence;
     for (Batch* half = halves.front(); half; half = half->next) {
         half->state = batch->state;
+        half->ambiguous = batch->ambiguous;
         half->producer_id = batch->producer_id;
         half->producer_epoch = batch->producer_epoch;
         if (sequence >= 0) {

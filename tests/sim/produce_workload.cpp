@@ -56,14 +56,14 @@ Plan draw(World& world, bool idempotent) {
     config.sticky_linger = world.ms_between(0, 20);
     if (world.chance(15))
         config.compression = static_cast<Compression>(world.between(1, 4));
-    config.message_timeout = world.chance(60) ? 0s : world.ms_between(300, 6000);
-    if (world.chance(5))
+    config.message_timeout = world.chance(50) ? 0s : world.ms_between(300, 4000);
+    if (world.chance(12))
         config.retries = static_cast<int32_t>(world.between(0, 3));
     plan.purges = world.chance(5);
     plan.errors_that_stay = world.chance(20);
     if (world.chance(20))
         plan.max_message_bytes = static_cast<size_t>(world.between(150, 1500));
-    plan.fatal_errors = world.chance(4);
+    plan.fatal_errors = world.chance(8);
     plan.may_fail = config.message_timeout != 0s || config.retries < 1000 || plan.purges ||
                     plan.errors_that_stay || plan.fatal_errors || plan.max_message_bytes;
     plan.producing = world.ms_between(5, world.chance(50) ? 400 : 8000);

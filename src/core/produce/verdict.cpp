@@ -33,7 +33,8 @@ Verdict judge(Errc error, const Situation& batch) {
         return batch.idempotent && !batch.transactional ? Verdict::fatal : Verdict::fail;
     case msg_size_too_large:
     case record_list_too_large:
-        return Verdict::split;
+        // Were the whole stored by an earlier try (the limit is lower since), its halves would be stored beside it.
+        return batch.idempotent && batch.ambiguous ? Verdict::fail : Verdict::split;
     case concurrent_transactions: // the partition joins a transaction while the one before is completed (KIP-890)
         return batch.transactional ? Verdict::retry : Verdict::fail;
     case topic_authorization_failed:

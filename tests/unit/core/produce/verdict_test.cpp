@@ -22,6 +22,8 @@ TEST_CASE("what an error means for a batch") {
         {Errc::request_timed_out, {}, Verdict::retry},
         {Errc::msg_size_too_large, {}, Verdict::split},
         {Errc::record_list_too_large, {}, Verdict::split},
+        {Errc::msg_size_too_large, {.idempotent = true}, Verdict::split},
+        {Errc::msg_size_too_large, {.idempotent = true, .ambiguous = true}, Verdict::fail},
         {Errc::topic_authorization_failed, {}, Verdict::fail},
         {Errc::invalid_record, {}, Verdict::fail},
         {Errc::policy_violation, {}, Verdict::fail},
