@@ -204,6 +204,8 @@ Error ClusterCore::move_leader(const std::string& name, int32_t index, int32_t b
         return {Errc::broker_not_available, fmt::format("broker {} is not up", broker)};
     if (!partition->has_replica(broker))
         partition->replicas.front() = broker;
+    // The new leader has all of it: answers of the old one may still be on their way.
+    partition->acknowledged_end = partition->log.end_offset();
     lead(*partition, broker);
     settle(now);
     return {};

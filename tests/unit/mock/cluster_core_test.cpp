@@ -200,6 +200,18 @@ TEST_CASE("a broker that ends may lose what it has not acknowledged, and the nex
     CHECK(partition.log.end_offset() == 3);
 }
 
+TEST_CASE("a leader that takes over has what the old one will still acknowledge") {
+    ClusterWorld world(2);
+    world.create("t", 1, 2);
+    Partition& partition = world.partition("t", 0);
+    const int32_t old = partition.leader;
+    world.core.faults().set_delay(0, every_broker, 50ms);
+    world.put(world.core.connect(old), produce_request("t", 0, batch_of({"a"})), 12);
+    REQUIRE_FALSE(world.core.move_leader("t", 0, 3 - old, world.now));
+    world.core.stop(3 - old, world.now, ClusterCore::Tail::lost);
+    CHECK(partition.log.end_offset() == 1);
+}
+
 TEST_CASE("a throttled client is told, and its next request waits") {
     ClusterWorld world;
     world.core.faults().set_throttle(every_broker, 200ms);
