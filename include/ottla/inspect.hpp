@@ -1,5 +1,5 @@
-// Kafka's protocol seen from outside: the bytes of a connection become JSON, frame by frame. For tools that look at
-// captures and dumps; no client needs it.
+// Kafka's protocol seen from outside: the bytes of a connection become JSON, frame by frame. For tools that
+// look at captures and dumps; no client needs it.
 #pragma once
 
 #include <cstddef>
@@ -19,13 +19,13 @@ enum class Sender : uint8_t { client, broker };
 /// A frame, or a stretch of bytes in which none was found.
 struct SeenFrame {
     Sender sender = Sender::client;
-    int16_t api_key = -1;    ///< -1: not known
-    uint64_t position = 0;   ///< of the first byte, among all that the sender sent
-    std::string_view error;  ///< empty when everything could be read
+    int16_t api_key = -1;   ///< -1: not known
+    uint64_t position = 0;  ///< of the first byte, among all that the sender sent
+    std::string_view error; ///< empty when everything could be read
     /// One JSON object on one line, valid during the call:
-    /// `direction` ("request", "response"), `api`, `api_key`, `version`, `correlation_id`, `client_id`, as far as they
-    /// are known; `bytes`, the size of the whole frame; `body`, in Kafka's JSON form; `error`; where there is no body,
-    /// `hex`, how the frame begins.
+    /// `direction` ("request", "response"), `api`, `api_key`, `version`, `correlation_id`, `client_id`, as
+    /// far as they are known; `bytes`, the size of the whole frame; `body`, in Kafka's JSON form; `error`;
+    /// where there is no body, `hex`, how the frame begins.
     std::string_view json;
 };
 
@@ -39,10 +39,11 @@ struct ConversationOptions {
     int16_t response_version = 0;
 };
 
-/// One connection, seen from outside. Fed with what each end sent, in pieces of any size; what it tells does not depend
-/// on how the bytes were cut. Requests are read by their own heads, responses by the requests before them.
-/// Bytes of raw SASL tokens (after SaslHandshake v0) are told as such. Memory: the unfinished frame of each direction, and
-/// the heads of up to 10,000 requests without an answer. Use from one thread at a time.
+/// One connection, seen from outside. Fed with what each end sent, in pieces of any size; what it tells does
+/// not depend on how the bytes were cut. Requests are read by their own heads, responses by the requests
+/// before them. Bytes of raw SASL tokens (after SaslHandshake v0) are told as such. Memory: the unfinished
+/// frame of each direction, and the heads of up to 10,000 requests without an answer. Use from one thread at
+/// a time.
 class Conversation {
 public:
     using Sink = std::function<void(const SeenFrame&)>;
@@ -56,8 +57,8 @@ public:
     /// The next bytes that `sender` sent.
     void feed(Sender sender, Bytes bytes);
 
-    /// `count` bytes of `sender` cannot be had. If that is inside of a frame, only that frame is lost; else what follows is
-    /// searched for the beginning of one.
+    /// `count` bytes of `sender` cannot be had. If that is inside of a frame, only that frame is lost; else
+    /// what follows is searched for the beginning of one.
     void lose(Sender sender, uint64_t count);
 
     /// The connection was there before: the first bytes of both ends may be from the middle of a frame.

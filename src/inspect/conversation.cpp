@@ -61,7 +61,9 @@ std::string unknown_version(int16_t api_key, int16_t version) {
     const msg::ApiInfo* const api = msg::find_api(api_key);
     if (!api)
         return fmt::format("API {} is unknown", api_key);
-    return fmt::format("{} v{}: versions {} to {} are known", api->name, version, api->min_version, api->max_version);
+    return fmt::format(
+        "{} v{}: versions {} to {} are known", api->name, version, api->min_version, api->max_version
+    );
 }
 
 bool is_known(int16_t api_key, int16_t version) {
@@ -76,8 +78,9 @@ bool has_client_id(const wire::RequestHead& head) {
 
 /// A broker that does not know the version of an ApiVersions request answers in version 0 (KIP-511).
 int16_t version_of_response(Asked asked, const Buffer& frame) {
-    const bool refused = asked.api_key == static_cast<int16_t>(ApiKey::api_versions) && frame.size() >= 6 &&
-                         load_be<int16_t>(frame.data() + 4) == static_cast<int16_t>(Errc::unsupported_version);
+    const bool refused =
+        asked.api_key == static_cast<int16_t>(ApiKey::api_versions) && frame.size() >= 6 &&
+        load_be<int16_t>(frame.data() + 4) == static_cast<int16_t>(Errc::unsupported_version);
     return refused ? int16_t{0} : asked.version;
 }
 
@@ -97,10 +100,12 @@ struct Conversation::Impl final : inspect::FrameHandler {
     }
 
     Likeness may_begin(Sender sender, size_t size, Bytes bytes, bool all_there_is) const override {
-        Likeness like = sender == Sender::client ? inspect::like_request(size, bytes) : like_response(size, bytes);
+        Likeness like =
+            sender == Sender::client ? inspect::like_request(size, bytes) : like_response(size, bytes);
         if (like == Likeness::yes && size <= largest_proven) {
             if (bytes.size() >= size)
-                like = can_be_read(sender, Buffer::copy_of(Bytes(bytes.data(), size))) ? Likeness::yes : Likeness::no;
+                like = can_be_read(sender, Buffer::copy_of(Bytes(bytes.data(), size))) ? Likeness::yes
+                                                                                       : Likeness::no;
             else if (!all_there_is)
                 like = Likeness::too_short;
         }
@@ -173,7 +178,8 @@ struct Conversation::Impl final : inspect::FrameHandler {
         }
         wire::RequestHead head;
         Error error = wire::decode_request_head(head, frame.bytes);
-        const bool has_ids = frame.bytes.size() >= inspect::smallest_request; // read even if the rest is no head
+        const bool has_ids =
+            frame.bytes.size() >= inspect::smallest_request; // read even if the rest is no head
         Object object(Sender::client);
         if (has_ids)
             put_ids(object, head.api_key, head.version, head.correlation_id);
@@ -198,7 +204,9 @@ struct Conversation::Impl final : inspect::FrameHandler {
         if (head.api_key == static_cast<int16_t>(ApiKey::sasl_handshake) && head.version == 0)
             sasl_tokens = true;
         finish(
-            {.sender = Sender::client, .api_key = has_ids ? head.api_key : int16_t{-1}, .position = frame.position},
+            {.sender = Sender::client,
+             .api_key = has_ids ? head.api_key : int16_t{-1},
+             .position = frame.position},
             object,
             outcome,
             frame
@@ -250,7 +258,8 @@ struct Conversation::Impl final : inspect::FrameHandler {
         if (frame.missing)
             outcome.problem = missing_of(frame);
         else if (!of)
-            outcome.problem = fmt::format("it answers no request that was seen (correlation id {})", id.value_or(0));
+            outcome.problem =
+                fmt::format("it answers no request that was seen (correlation id {})", id.value_or(0));
         else if (!is_known(of->api_key, of->version))
             outcome.problem = unknown_version(of->api_key, of->version);
         else
@@ -274,13 +283,14 @@ struct Conversation::Impl final : inspect::FrameHandler {
     Outcome put_body(Object& object, const wire::MessageInfo& info, const void* message, int16_t version) {
         // A piece of a snapshot need not begin with a batch.
         const bool is_piece = info.api_key == static_cast<int16_t>(ApiKey::fetch_snapshot);
-        object.raw("body") += wire::to_json(info, message, version, [&](std::string& out, const wire::Records& set) {
-            const Buffer bytes = wire::Pieces(set.pieces).flatten();
-            if (is_piece)
-                fmt::format_to(std::back_inserter(out), "{{\"bytes\":{}}}", bytes.size());
-            else
-                records.append(out, bytes);
-        });
+        object.raw("body") +=
+            wire::to_json(info, message, version, [&](std::string& out, const wire::Records& set) {
+                const Buffer bytes = wire::Pieces(set.pieces).flatten();
+                if (is_piece)
+                    fmt::format_to(std::back_inserter(out), "{{\"bytes\":{}}}", bytes.size());
+                else
+                    records.append(out, bytes);
+            });
         return {.problem = records.take_problem(), .has_body = true};
     }
 
@@ -293,7 +303,9 @@ struct Conversation::Impl final : inspect::FrameHandler {
     }
 
     static std::string missing_of(const Frame& frame) {
-        return fmt::format("{} of its {} bytes are missing", frame.missing, inspect::prefix_size + frame.size);
+        return fmt::format(
+            "{} of its {} bytes are missing", frame.missing, inspect::prefix_size + frame.size
+        );
     }
 
     /// A token can be a password: only its size is told.
@@ -314,7 +326,9 @@ struct Conversation::Impl final : inspect::FrameHandler {
             uint8_t size[inspect::prefix_size];
             store_be(size, static_cast<int32_t>(frame.size));
             object.text(
-                "hex", inspect::hex_of(Bytes(size, sizeof size), sizeof size) + inspect::hex_of(frame.bytes, shown_of_unread)
+                "hex",
+                inspect::hex_of(Bytes(size, sizeof size), sizeof size) +
+                    inspect::hex_of(frame.bytes, shown_of_unread)
             );
         }
         seen.error = outcome.problem;
@@ -339,7 +353,8 @@ struct Conversation::Impl final : inspect::FrameHandler {
 };
 
 Conversation::Conversation(ConversationOptions options, Sink sink)
-    : impl_(std::make_unique<Impl>(options, std::move(sink))) {}
+    : impl_(std::make_unique<Impl>(options, std::move(sink))) {
+}
 
 Conversation::~Conversation() = default;
 Conversation::Conversation(Conversation&&) noexcept = default;

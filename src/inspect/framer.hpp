@@ -1,6 +1,6 @@
-// Cuts the bytes that one end of a connection sent into frames, when some of the bytes may be missing: a frame whose size
-// is known is passed by its size, and where none is known, the next is found by what it looks like.
-// Does not know what is in the frames.
+// Cuts the bytes that one end of a connection sent into frames, when some of the bytes may be missing: a
+// frame whose size is known is passed by its size, and where none is known, the next is found by what it
+// looks like. Does not know what is in the frames.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,8 @@ class FrameHandler {
 public:
     /// The least size, without the prefix, that the next frame can have.
     virtual size_t least_size(Sender sender) const = 0;
-    /// Whether the bytes of a frame of `size` bytes begin a frame that may come next. `all_there_is`: more of them cannot
-    /// be had.
+    /// Whether the bytes of a frame of `size` bytes begin a frame that may come next. `all_there_is`: more of
+    /// them cannot be had.
     virtual Likeness may_begin(Sender sender, size_t size, Bytes bytes, bool all_there_is) const = 0;
     virtual void on_frame(Sender sender, const Frame& frame) = 0;
     /// Bytes between frames: some were there and passed over, others were missing.

@@ -78,8 +78,8 @@ Likeness like_request(size_t size, Bytes bytes) {
         return Likeness::too_short;
     const std::string_view id = bytes.text().substr(to_client_id, id_size);
     const bool is_text = wire::is_utf8(id) && std::none_of(id.begin(), id.end(), [](char c) {
-        return static_cast<unsigned char>(c) < 0x20;
-    });
+                             return static_cast<unsigned char>(c) < 0x20;
+                         });
     return is_text ? Likeness::yes : Likeness::no;
 }
 
@@ -91,7 +91,9 @@ std::string hex_of(Bytes bytes, size_t most) {
 }
 
 std::string likeness_of(Bytes bytes) {
-    const Bytes first(bytes.data(), std::min(bytes.size(), prefix_size)); // more would depend on how they were cut
+    const Bytes first(
+        bytes.data(), std::min(bytes.size(), prefix_size)
+    ); // more would depend on how they were cut
     for (const Signature& signature : signatures)
         if (first.text().starts_with(signature.bytes))
             return fmt::format("it looks like {}", signature.name);
@@ -111,7 +113,8 @@ Likeness looks_like_request(Bytes bytes) {
     if (size < 0 || static_cast<size_t>(size) > ConversationOptions{}.max_frame)
         return Likeness::no;
     return inspect::like_request(
-        static_cast<size_t>(size), Bytes(bytes.data() + inspect::prefix_size, bytes.size() - inspect::prefix_size)
+        static_cast<size_t>(size),
+        Bytes(bytes.data() + inspect::prefix_size, bytes.size() - inspect::prefix_size)
     );
 }
 

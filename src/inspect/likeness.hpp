@@ -14,7 +14,8 @@ inline constexpr size_t prefix_size = 4;
 inline constexpr size_t smallest_request = 8;
 inline constexpr size_t smallest_response = 4;
 
-/// Whether a frame of `size` bytes that begins with `bytes` (behind its size prefix) has the head of a request.
+/// Whether a frame of `size` bytes that begins with `bytes` (behind its size prefix) has the head of a
+/// request.
 Likeness like_request(size_t size, Bytes bytes);
 
 /// What bytes look like of which the first four can be no size of a frame: "it looks like TLS", ...

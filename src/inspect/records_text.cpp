@@ -143,17 +143,31 @@ void RecordsText::expand(std::string& out, Bytes set) {
 
 void RecordsText::append_batch(std::string& out, const BatchView& batch) {
     const record::BatchHeader& header = batch.header;
-    put(out, "{{\"baseOffset\":{},\"bytes\":{},\"magic\":{},\"codec\":\"{}\",\"timestampType\":\"{}\",\"crcOk\":{}",
-        header.base_offset, batch.bytes.size(), static_cast<int>(header.magic), codec_name(header.compression()),
+    put(out,
+        "{{\"baseOffset\":{},\"bytes\":{},\"magic\":{},\"codec\":\"{}\",\"timestampType\":\"{}\",\"crcOk\":{"
+        "}",
+        header.base_offset,
+        batch.bytes.size(),
+        static_cast<int>(header.magic),
+        codec_name(header.compression()),
         name_of(header.magic == 0 ? TimestampType::not_available : header.timestamp_type()),
         word(record::crc_matches(batch)));
     if (header.magic == 2)
         put(out,
-            ",\"lastOffset\":{},\"leaderEpoch\":{},\"baseTimestamp\":{},\"maxTimestamp\":{},\"producerId\":{},"
-            "\"producerEpoch\":{},\"baseSequence\":{},\"isTransactional\":{},\"isControl\":{},\"recordCount\":{}",
-            header.last_offset(), header.leader_epoch, header.base_timestamp, header.max_timestamp,
-            header.producer_id, header.producer_epoch, header.base_sequence, word(header.is_transactional()),
-            word(header.is_control()), header.record_count);
+            ",\"lastOffset\":{},\"leaderEpoch\":{},\"baseTimestamp\":{},\"maxTimestamp\":{},\"producerId\":{}"
+            ","
+            "\"producerEpoch\":{},\"baseSequence\":{},\"isTransactional\":{},\"isControl\":{},"
+            "\"recordCount\":{}",
+            header.last_offset(),
+            header.leader_epoch,
+            header.base_timestamp,
+            header.max_timestamp,
+            header.producer_id,
+            header.producer_epoch,
+            header.base_sequence,
+            word(header.is_transactional()),
+            word(header.is_control()),
+            header.record_count);
     append_records(out, batch);
     out += '}';
 }

@@ -31,7 +31,8 @@ bool same_but_records(const Json& seen, const Json& wanted) {
 
 } // namespace
 
-std::string see_message(const wire::MessageInfo& info, const void* message, int16_t version, const Json& wanted) {
+std::string
+see_message(const wire::MessageInfo& info, const void* message, int16_t version, const Json& wanted) {
     const bool is_request = info.direction == wire::Direction::request;
     if (!is_request && info.direction != wire::Direction::response)
         return {};
@@ -42,10 +43,13 @@ std::string see_message(const wire::MessageInfo& info, const void* message, int1
 
     std::string text;
     size_t frames = 0;
-    Conversation conversation({.response_api_key = info.api_key, .response_version = version}, [&](const SeenFrame& seen) {
-        ++frames;
-        text = seen.json;
-    });
+    Conversation conversation(
+        {.response_api_key = info.api_key, .response_version = version},
+        [&](const SeenFrame& seen) {
+            ++frames;
+            text = seen.json;
+        }
+    );
     const Buffer bytes = frame->flatten();
     const size_t step = std::max<size_t>(1, bytes.size() / 40);
     for (size_t at = 0; at < bytes.size(); at += step)
@@ -60,10 +64,10 @@ std::string see_message(const wire::MessageInfo& info, const void* message, int1
     // Such an answer is one of version 0, whatever was asked (KIP-511).
     const bool refused = info.api_key == static_cast<int16_t>(msg::ApiKey::api_versions) && !is_request &&
                          wanted.at("errorCode") == static_cast<int>(Errc::unsupported_version);
-    const bool good = seen.at("direction") == (is_request ? "request" : "response") &&
-                      seen.at("api_key") == info.api_key && seen.at("correlation_id") == 7 &&
-                      seen.at("bytes") == bytes.size() && seen.at("body").is_object() &&
-                      (refused || (seen.at("version") == version && same_but_records(seen.at("body"), wanted)));
+    const bool good =
+        seen.at("direction") == (is_request ? "request" : "response") && seen.at("api_key") == info.api_key &&
+        seen.at("correlation_id") == 7 && seen.at("bytes") == bytes.size() && seen.at("body").is_object() &&
+        (refused || (seen.at("version") == version && same_but_records(seen.at("body"), wanted)));
     return good ? "" : fmt::format("a Conversation told\n  {}\ninstead of\n  {}", text, wanted.dump());
 }
 

@@ -37,7 +37,9 @@ std::string heartbeat(int32_t id) {
     return request_frame(request, 4, id);
 }
 
-std::string heartbeat_response(int32_t id) { return response_frame(msg::HeartbeatResponse{}, 4, id); }
+std::string heartbeat_response(int32_t id) {
+    return response_frame(msg::HeartbeatResponse{}, 4, id);
+}
 
 } // namespace
 
@@ -70,7 +72,9 @@ TEST_CASE("responses are read by the requests they answer", "[inspect]") {
     CHECK(seen.frames[2]["body"]["brokers"][0]["host"] == "kafka");
     CHECK(seen.frames[3]["api"] == "Heartbeat");
     CHECK(seen.frames[3]["direction"] == "response");
-    CHECK(seen.positions == std::vector<uint64_t>{0, metadata_request(7).size(), 0, metadata_response(7).size()});
+    CHECK(
+        seen.positions == std::vector<uint64_t>{0, metadata_request(7).size(), 0, metadata_response(7).size()}
+    );
 }
 
 TEST_CASE("requests that use a correlation id again are answered in their order", "[inspect]") {
@@ -231,7 +235,12 @@ TEST_CASE("a frame that is not whole at the end is named", "[inspect]") {
     seen.conversation.end();
 
     REQUIRE(seen.errors.size() == 3);
-    CHECK(seen.errors[1] == fmt::format("{} of its {} bytes are missing", metadata_request(2).size() - 20, metadata_request(2).size()));
+    CHECK(
+        seen.errors[1] ==
+        fmt::format(
+            "{} of its {} bytes are missing", metadata_request(2).size() - 20, metadata_request(2).size()
+        )
+    );
     CHECK(seen.frames[1]["api"] == "Metadata");
     CHECK(seen.errors[2] == "1 bytes are no whole frame");
 }
@@ -244,7 +253,9 @@ TEST_CASE("requests that are never answered are forgotten in time", "[inspect]")
 
     seen.response(heartbeat_response(11'999) + heartbeat_response(0));
 
-    CHECK(seen.errors == std::vector<std::string>{"", "it answers no request that was seen (correlation id 0)"});
+    CHECK(
+        seen.errors == std::vector<std::string>{"", "it answers no request that was seen (correlation id 0)"}
+    );
 }
 
 TEST_CASE("damaged conversations are told in JSON, and end", "[inspect]") {

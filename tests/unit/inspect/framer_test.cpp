@@ -1,4 +1,5 @@
-// Bytes that are missing: what is lost with them, and where frames go on. Through Conversation, which says what a frame is.
+// Bytes that are missing: what is lost with them, and where frames go on. Through Conversation, which says
+// what a frame is.
 #include <ottla/msg/heartbeat.hpp>
 #include <ottla/msg/metadata.hpp>
 
@@ -14,7 +15,9 @@ std::string heartbeat(int32_t id, size_t size = 1) {
     return request_frame(request, 4, id);
 }
 
-std::string heartbeat_response(int32_t id) { return response_frame(msg::HeartbeatResponse{}, 4, id); }
+std::string heartbeat_response(int32_t id) {
+    return response_frame(msg::HeartbeatResponse{}, 4, id);
+}
 
 std::vector<int> ids(const Seen& seen) {
     std::vector<int> out;

@@ -1,9 +1,9 @@
 // Records in what a Conversation tells: counted, or one by one.
 #include <ottla/msg/produce.hpp>
 
-#include "unit/inspect/seen.hpp"
 #include "record/builder.hpp"
 #include "record/record_set.hpp"
+#include "unit/inspect/seen.hpp"
 
 using namespace ottla;
 
@@ -12,10 +12,19 @@ namespace {
 Buffer batch(Compression codec = Compression::none) {
     static constexpr uint8_t no_text[] = {0xff, 0x00, 0x80};
     const std::vector<record::BuildRecord> records{
-        {.offset = 10, .timestamp_ms = 1000, .key = "k", .value = "say \"hi\"\n", .headers = {{"h", "x"}, {"n", Bytes()}}},
+        {.offset = 10,
+         .timestamp_ms = 1000,
+         .key = "k",
+         .value = "say \"hi\"\n",
+         .headers = {{"h", "x"}, {"n", Bytes()}}},
         {.offset = 11, .timestamp_ms = 1001, .key = Bytes(), .value = Bytes(no_text, 3)}};
     return *record::build_batch(
-        {.base_offset = 10, .compression = codec, .producer_id = 77, .producer_epoch = 2, .base_sequence = 5, .transactional = true},
+        {.base_offset = 10,
+         .compression = codec,
+         .producer_id = 77,
+         .producer_epoch = 2,
+         .base_sequence = 5,
+         .transactional = true},
         records
     );
 }
@@ -70,7 +79,9 @@ TEST_CASE("records are shown one by one, text as text, the rest in Base64", "[in
 TEST_CASE("a transaction marker says what it does", "[inspect]") {
     Seen seen({.expand_records = true});
 
-    seen.request(produce({*record::build_marker({.producer_id = 1, .producer_epoch = 0}, record::ControlRecord::commit, 3, 1000)}));
+    seen.request(produce({*record::build_marker(
+        {.producer_id = 1, .producer_epoch = 0}, record::ControlRecord::commit, 3, 1000
+    )}));
 
     const auto shown = records_in(seen)["batches"].at(0);
     CHECK(shown["isControl"] == true);
@@ -78,7 +89,8 @@ TEST_CASE("a transaction marker says what it does", "[inspect]") {
 }
 
 TEST_CASE("messages of old versions are shown, too", "[inspect]") {
-    const std::vector<record::BuildRecord> records{{.offset = 3, .timestamp_ms = 5, .key = Bytes(), .value = "v"}};
+    const std::vector<record::BuildRecord> records{
+        {.offset = 3, .timestamp_ms = 5, .key = Bytes(), .value = "v"}};
     const Buffer set = *record::build_message_set(1, {.compression = Compression::gzip}, records);
     Seen counted;
     Seen seen({.expand_records = true});
@@ -86,7 +98,9 @@ TEST_CASE("messages of old versions are shown, too", "[inspect]") {
     counted.request(produce({set}));
     seen.request(produce({set}));
 
-    CHECK(records_in(counted) == nlohmann::json{{"bytes", set.size()}, {"batchCount", 1}}); // how many it does not tell
+    CHECK(
+        records_in(counted) == nlohmann::json{{"bytes", set.size()}, {"batchCount", 1}}
+    ); // how many it does not tell
     CHECK(records_in(seen)["batches"].at(0)["magic"] == 1);
     CHECK(records_in(seen)["batches"].at(0)["codec"] == "gzip");
     CHECK(records_in(seen)["batches"].at(0)["records"].at(0)["value"] == "v");
