@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Writes a seed corpus for the fuzzers from the golden vectors.
 
-    make_corpus.py tests/golden/vectors OUT     makes OUT/message, OUT/frame and OUT/records
+    make_corpus.py tests/golden/vectors OUT     makes OUT/message, OUT/frame, OUT/records and OUT/conversation
 
 Message seeds start with the index of the message (request and response of each key, then headers and data by name) and
-the version; frame seeds with API key, version, read size and direction; record sets with the limit of decompression.
+the version; frame seeds with API key, version, read size and direction; record sets with the limit of decompression. Conversations
+are a request and a response, in pieces.
 """
 
 import gzip
@@ -43,6 +44,30 @@ def seed(line, others):
     return "message", bytes([index, line["version"]]) + body
 
 
+def conversations(vectors: Path):
+    """A request of each API and version, and a response that takes over its correlation id."""
+    requests = {}
+    for line in lines(vectors):
+        if "bodyOffset" not in line or "target" in line or len(line["hex"]) > 2 * LONGEST:
+            continue
+        key, frame = (line["apiKey"], line["version"]), bytes.fromhex(line["hex"])
+        if line["kind"] == "request":
+            requests[key] = frame
+        elif key in requests:
+            request = requests[key]
+            for options in (0, 1, 128):
+                yield bytes([options]) + pieces(0, request) + pieces(1, frame[:4] + request[8:12] + frame[8:])
+
+
+def pieces(kind: int, data: bytes) -> bytes:
+    return b"".join(bytes([kind, len(part)]) + part for part in (data[i : i + 255] for i in range(0, len(data), 255)))
+
+
+def write(folder: Path, data: bytes) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / hashlib.sha1(data).hexdigest()).write_bytes(data)
+
+
 def main(vectors: Path, out: Path) -> None:
     messages = [json.loads(p.read_text(encoding="utf-8"))
                 for p in sorted((vectors.parents[2] / "protocol" / "messages").glob("*.json"))]
@@ -51,9 +76,9 @@ def main(vectors: Path, out: Path) -> None:
     for line in lines(vectors):
         made = seed(line, others)
         if made:
-            folder = out / made[0]
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / hashlib.sha1(made[1]).hexdigest()).write_bytes(made[1])
+            write(out / made[0], made[1])
+    for data in conversations(vectors):
+        write(out / "conversation", data)
 
 
 if __name__ == "__main__":
