@@ -20,12 +20,16 @@
 namespace ottla::cli {
 
 bool is_capture(Bytes begin) {
-    constexpr uint32_t magics[] = {0xa1b2c3d4, 0xa1b23c4d, 0xa1b2cd34, 0x0a0d0d0a}; // pcap, with ns, patched, pcapng
+    constexpr uint32_t magics[] = {
+        0xa1b2c3d4, 0xa1b23c4d, 0xa1b2cd34, 0x0a0d0d0a}; // pcap, with ns, patched, pcapng
     if (begin.size() < 4)
         return false;
-    const uint32_t big = uint32_t{begin[0]} << 24 | uint32_t{begin[1]} << 16 | uint32_t{begin[2]} << 8 | begin[3];
+    const uint32_t big =
+        uint32_t{begin[0]} << 24 | uint32_t{begin[1]} << 16 | uint32_t{begin[2]} << 8 | begin[3];
     const uint32_t little = __builtin_bswap32(big);
-    return std::any_of(std::begin(magics), std::end(magics), [&](uint32_t magic) { return magic == big || magic == little; });
+    return std::any_of(std::begin(magics), std::end(magics), [&](uint32_t magic) {
+        return magic == big || magic == little;
+    });
 }
 
 #if OTTLA_WITH_PCAP
@@ -51,9 +55,9 @@ public:
     Capture(const ConversationOptions& options, const std::vector<uint16_t>& ports, FramePrinter& printer)
         : options_{options, ports}
         , printer_(printer)
-        , sink_([this](const SeenFrame& frame, const Endpoint& client, const Endpoint& broker, int64_t time_us) {
-            print(frame, client, broker, time_us);
-        }) {}
+        , sink_([this](
+                    const SeenFrame& frame, const Endpoint& client, const Endpoint& broker, int64_t time_us
+                ) { print(frame, client, broker, time_us); }) {}
 
     void add(int link_type, Bytes captured, size_t size, int64_t time_us) {
         TcpSegment segment;
@@ -77,7 +81,9 @@ public:
         while (!connections_.empty())
             end(connections_.begin());
         if (cut_)
-            printer_.complain(fmt::format("{} packets were captured too short to be used (snapshot length)", cut_));
+            printer_.complain(
+                fmt::format("{} packets were captured too short to be used (snapshot length)", cut_)
+            );
         if (fragments_)
             printer_.complain(fmt::format("{} fragments of IP packets are left out", fragments_));
         if (printer_.frames() > 0)
@@ -88,15 +94,22 @@ public:
             printer_.complain(fmt::format(
                 "none of the {} connections in the capture {}",
                 foreign_,
-                options_.ports.empty() ? "speaks Kafka's protocol, as far as can be seen: name the brokers' port with --port"
-                                       : "is to a broker at that port"));
+                options_.ports.empty()
+                    ? "speaks Kafka's protocol, as far as can be seen: name the brokers' port with --port"
+                    : "is to a broker at that port"
+            ));
     }
 
 private:
     using Key = std::pair<Endpoint, Endpoint>; // the lesser first
 
     struct Entry {
-        Entry(Key ends, const CaptureConnection::Options& options, const CaptureConnection::Sink& sink, const TcpSegment& first)
+        Entry(
+            Key ends,
+            const CaptureConnection::Options& options,
+            const CaptureConnection::Sink& sink,
+            const TcpSegment& first
+        )
             : key(ends)
             , connection(options, sink, first) {}
 
@@ -138,7 +151,8 @@ private:
         const std::string from = to_string(client);
         const std::string to = to_string(broker);
         const FramePlace place{
-            .members = fmt::format(R"("time":"{}","client":"{}","broker":"{}",)", time_text(time_us), from, to),
+            .members =
+                fmt::format(R"("time":"{}","client":"{}","broker":"{}",)", time_text(time_us), from, to),
             .name = fmt::format(" of client {} and broker {}", from, to)};
         printer_.print(frame, place);
     }
@@ -158,7 +172,8 @@ class Stream {
 public:
     explicit Stream(Source& source)
         : source_(source)
-        , file_(::fopencookie(this, "r", {.read = read, .write = nullptr, .seek = nullptr, .close = nullptr})) {
+        , file_(::fopencookie(this, "r", {.read = read, .write = nullptr, .seek = nullptr, .close = nullptr})
+          ) {
         if (!file_)
             throw std::runtime_error(fmt::format("cannot read {}: {}", source.name(), std::strerror(errno)));
         std::setvbuf(file_, nullptr, _IOFBF, size_t{256} << 10);
@@ -190,13 +205,17 @@ private:
 
 int64_t microseconds(const timeval& time) {
     constexpr int64_t farthest = 1'000'000'000'000; // seconds; what a file says may be anything
-    return std::clamp<int64_t>(time.tv_sec, -farthest, farthest) * 1'000'000 + std::clamp<int64_t>(time.tv_usec, 0, 999'999);
+    return std::clamp<int64_t>(time.tv_sec, -farthest, farthest) * 1'000'000 +
+           std::clamp<int64_t>(time.tv_usec, 0, 999'999);
 }
 
 } // namespace
 
 void decode_capture(
-    Source& source, const ConversationOptions& options, const std::vector<uint16_t>& ports, FramePrinter& printer
+    Source& source,
+    const ConversationOptions& options,
+    const std::vector<uint16_t>& ports,
+    FramePrinter& printer
 ) {
     Stream stream(source);
     char problem[PCAP_ERRBUF_SIZE] = {};
@@ -210,8 +229,12 @@ void decode_capture(
     const int link_type = pcap_datalink(opened);
     if (!knows_link_type(link_type)) {
         const char* const name = pcap_datalink_val_to_name(link_type);
-        throw std::runtime_error(
-            fmt::format("{}: packets of link type {} ({}) cannot be read", source.name(), link_type, name ? name : "unknown"));
+        throw std::runtime_error(fmt::format(
+            "{}: packets of link type {} ({}) cannot be read",
+            source.name(),
+            link_type,
+            name ? name : "unknown"
+        ));
     }
     Capture capture(options, ports, printer);
     int status = 1;
@@ -230,11 +253,10 @@ void decode_capture(
 
 #else
 
-void decode_capture(
-    Source& source, const ConversationOptions&, const std::vector<uint16_t>&, FramePrinter&
-) {
+void decode_capture(Source& source, const ConversationOptions&, const std::vector<uint16_t>&, FramePrinter&) {
     throw std::runtime_error(
-        fmt::format("{} is a capture: this ottla was built without libpcap and cannot read it", source.name()));
+        fmt::format("{} is a capture: this ottla was built without libpcap and cannot read it", source.name())
+    );
 }
 
 #endif

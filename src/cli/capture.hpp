@@ -14,10 +14,13 @@ namespace ottla::cli {
 /// Whether a file that begins so is a capture.
 bool is_capture(Bytes begin);
 
-/// Prints the frames of all connections to brokers. `ports`: the brokers'; empty: found out. Throws when that is no capture, and
-/// in a build without libpcap.
+/// Prints the frames of all connections to brokers. `ports`: the brokers'; empty: found out. Throws when that
+/// is no capture, and in a build without libpcap.
 void decode_capture(
-    Source& source, const ConversationOptions& options, const std::vector<uint16_t>& ports, FramePrinter& printer
+    Source& source,
+    const ConversationOptions& options,
+    const std::vector<uint16_t>& ports,
+    FramePrinter& printer
 );
 
 } // namespace ottla::cli

@@ -92,7 +92,9 @@ void CaptureConnection::become_kafka(int client) {
     state_ = State::kafka;
     client_ = client;
     conversation_.emplace(options_.conversation, [this](const SeenFrame& frame) {
-        sink_(frame, ends_[static_cast<size_t>(*client_)], ends_[static_cast<size_t>(1 - *client_)], time_us_);
+        sink_(
+            frame, ends_[static_cast<size_t>(*client_)], ends_[static_cast<size_t>(1 - *client_)], time_us_
+        );
     });
     if (!from_start_)
         conversation_->join();

@@ -1,4 +1,5 @@
-// One TCP connection of a capture: finds out which end is the broker, and hands what was sent to a Conversation.
+// One TCP connection of a capture: finds out which end is the broker, and hands what was sent to a
+// Conversation.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,8 @@ namespace ottla::cli {
 class CaptureConnection {
 public:
     /// The time is that of the packet that completed the frame.
-    using Sink = std::function<void(const SeenFrame&, const Endpoint& client, const Endpoint& broker, int64_t time_us)>;
+    using Sink = std::function<
+        void(const SeenFrame&, const Endpoint& client, const Endpoint& broker, int64_t time_us)>;
 
     struct Options {
         ConversationOptions conversation{};
@@ -24,7 +26,8 @@ public:
         std::vector<uint16_t> ports{};
     };
 
-    /// `first`: its first captured segment, still to be added. `options` and `sink` must outlive the connection.
+    /// `first`: its first captured segment, still to be added. `options` and `sink` must outlive the
+    /// connection.
     CaptureConnection(const Options& options, const Sink& sink, const TcpSegment& first);
     CaptureConnection(const CaptureConnection&) = delete;
     CaptureConnection& operator=(const CaptureConnection&) = delete;
@@ -33,8 +36,10 @@ public:
     void finish();
 
     bool is_closed() const { return stream_.is_closed(); }
+
     /// What it sent does not look like Kafka's protocol, and its ports do not say that it is.
     bool is_foreign() const { return state_ == State::foreign; }
+
     /// Whether a segment begins another connection between the same ends.
     bool is_followed_by(const TcpSegment& segment) const;
 

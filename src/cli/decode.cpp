@@ -1,4 +1,5 @@
-// ottla decode: frames of Kafka's protocol, from hex text, from a file of their bytes or from a capture, as JSON.
+// ottla decode: frames of Kafka's protocol, from hex text, from a file of their bytes or from a capture, as
+// JSON.
 #include <memory>
 
 #include <fmt/format.h>
@@ -49,40 +50,58 @@ public:
     Bare(const DecodeOptions& options, const ConversationOptions& conversation, FramePrinter& printer)
         : sender_(options.response ? Sender::broker : Sender::client)
         , printer_(printer)
-        , conversation_(conversation, [&](const SeenFrame& frame) { printer.print(frame, {}); }) {}
+        , conversation_(conversation, [this](const SeenFrame& frame) {
+            first_is_bad_ |= printer_.frames() == 0 && frame.sender == Sender::client && !frame.error.empty();
+            printer_.print(frame, {});
+        }) {}
 
     void read_hex(Source& source) {
         HexText text(sender_, [this](Sender sender, Bytes bytes) { conversation_.feed(sender, bytes); });
         try {
-            read(source, [&](Bytes bytes) { text.feed(bytes.text()); });
-            text.end();
-        } catch (const std::runtime_error& e) {
+            const bool is_all = read(source, [&](Bytes bytes) {
+                text.feed(bytes.text());
+                return text.has_marks() ||
+                       !conversation_.is_off(sender_); // the other end may still make sense
+            });
+            if (is_all)
+                text.end();
+        } catch (const HexText::Error& e) {
             printer_.complain(fmt::format("{}: {}", source.name(), e.what()));
         }
         conversation_.end();
+        if (first_is_bad_)
+            printer_.complain("what is not marked is taken for requests; of responses --response, --api and "
+                              "--api-version tell");
         if (!text.has_bytes() && !printer_.failed())
             throw UsageError(fmt::format("{} has no hexadecimal digits", source.name()));
     }
 
     void read_raw(Source& source) {
-        read(source, [this](Bytes bytes) { conversation_.feed(sender_, bytes); });
+        read(source, [this](Bytes bytes) {
+            conversation_.feed(sender_, bytes);
+            return !conversation_.is_off(sender_);
+        });
         conversation_.end();
     }
 
 private:
+    /// Until `take` returns false; true when all was read.
     template <class F>
-    void read(Source& source, F take) {
+    bool read(Source& source, F take) {
         std::vector<uint8_t> chunk(size_t{64} << 10);
-        while (!printer_.is_done() && !conversation_.is_off(Sender::client) && !conversation_.is_off(Sender::broker)) {
+        while (!printer_.is_done()) {
             const size_t got = source.read(chunk);
             if (got == 0)
-                return;
-            take(Bytes(chunk.data(), got));
+                return true;
+            if (!take(Bytes(chunk.data(), got)))
+                break;
         }
+        return false;
     }
 
     const Sender sender_;
     FramePrinter& printer_;
+    bool first_is_bad_ = false; ///< and should have been a request
     Conversation conversation_;
 };
 
@@ -102,14 +121,18 @@ void run(const DecodeOptions& options) {
     ConversationOptions conversation{.expand_records = options.records};
     if (options.response) {
         if (apis.size() != 1 || options.version < 0)
-            throw UsageError("--response needs one --api, and --api-version: a response does not tell what it answers");
+            throw UsageError(
+                "--response needs one --api, and --api-version: a response does not tell what it answers"
+            );
         conversation.response_api_key = *apis.begin();
         conversation.response_version = static_cast<int16_t>(options.version);
     }
     catch_signals();
     Source source(options.file);
     const Bytes begin = source.peek();
-    if (begin.size() == 0 && !interrupted())
+    if (interrupted())
+        return;
+    if (begin.size() == 0)
         throw UsageError(fmt::format("{} is empty", source.name()));
     const InputFormat format = format_of(options, begin);
     if (!options.ports.empty() && format != InputFormat::capture)
@@ -131,19 +154,32 @@ void run(const DecodeOptions& options) {
 } // namespace
 
 void add_decode(CLI::App& app) {
-    auto* command = app.add_subcommand("decode", "Show Kafka's protocol as JSON: hex text, bytes of frames, or a capture");
+    auto* command = app.add_subcommand(
+        "decode", "Show Kafka's protocol as JSON: hex text, bytes of frames, or a capture"
+    );
     auto options = std::make_shared<DecodeOptions>();
-    command->add_option("file", options->file, "File to read; - is stdin")->check(not_empty())->capture_default_str();
+    command->add_option("file", options->file, "File to read; - is stdin")
+        ->check(not_empty())
+        ->capture_default_str();
     command->add_option("--format", options->format, "auto, hex, raw or pcap (pcapng, too)")
         ->check(CLI::IsMember({"auto", "hex", "raw", "pcap"}))
         ->capture_default_str();
     command->add_flag("--records", options->records, "Show records one by one, not only how many there are");
-    command->add_option("--api", options->apis, "Only frames of this API, by name or key (repeatable)")->allow_extra_args(false);
-    command->add_option("--port", options->ports, "Port of brokers in a capture (repeatable); default: found out")
+    command->add_option("--api", options->apis, "Only frames of this API, by name or key (repeatable)")
+        ->allow_extra_args(false);
+    command
+        ->add_option(
+            "--port", options->ports, "Port of brokers in a capture (repeatable); default: found out"
+        )
         ->check(CLI::Range(1, 65535))
         ->allow_extra_args(false);
-    auto* response = command->add_flag("--response", options->response, "The frames are responses, of --api and --api-version");
-    command->add_option("--api-version", options->version, "With --response: version of the request that was answered")
+    auto* response = command->add_flag(
+        "--response", options->response, "The frames are responses, of --api and --api-version"
+    );
+    command
+        ->add_option(
+            "--api-version", options->version, "With --response: version of the request that was answered"
+        )
         ->check(CLI::Range(0, INT16_MAX))
         ->needs(response);
     command->add_flag("--pretty", options->pretty, "Indent, each object on several lines");

@@ -15,7 +15,8 @@ constexpr size_t buffered = size_t{64} << 10;
 
 FramePrinter::FramePrinter(FramePrinterOptions options)
     : options_(std::move(options))
-    , output_(options_.at_once ? 0 : buffered) {}
+    , output_(options_.at_once ? 0 : buffered) {
+}
 
 void FramePrinter::print(const SeenFrame& frame, const FramePlace& place) {
     if (done_)
@@ -30,7 +31,8 @@ void FramePrinter::print(const SeenFrame& frame, const FramePlace& place) {
             frame.sender == Sender::client ? "request" : "response",
             frame.position,
             place.name,
-            frame.error));
+            frame.error
+        ));
     const bool is_known = frame.api_key >= 0 || !frame.error.empty(); // else a token
     if (!options_.apis.empty() && !is_known)
         return;

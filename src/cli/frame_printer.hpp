@@ -14,7 +14,7 @@ namespace ottla::cli {
 
 struct FramePrinterOptions {
     bool pretty = false;
-    bool at_once = false;    ///< somebody waits for every line
+    bool at_once = false;     ///< somebody waits for every line
     std::set<int16_t> apis{}; ///< only these; empty: all
 };
 
@@ -35,7 +35,9 @@ public:
     void finish();
 
     uint64_t frames() const { return frames_; }
+
     bool failed() const { return complaints_ > 0; }
+
     /// Nobody reads any more.
     bool is_done() const { return done_; }
 

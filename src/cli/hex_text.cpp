@@ -1,7 +1,5 @@
 #include "hex_text.hpp"
 
-#include <stdexcept>
-
 #include <fmt/format.h>
 
 namespace ottla::cli {
@@ -17,7 +15,9 @@ int digit(char c) {
     return -1;
 }
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v'; }
+bool is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v';
+}
 
 } // namespace
 
@@ -56,6 +56,7 @@ void HexText::take(char c) {
         flush();
         sender_ = c == '>' ? Sender::client : Sender::broker;
         line_begins_ = false;
+        has_marks_ = true;
     } else if (const int value = digit(c); value >= 0) {
         line_begins_ = false;
         has_bytes_ = true;
@@ -71,7 +72,11 @@ void HexText::take(char c) {
         end_of_group();
         line_begins_ = false;
     } else {
-        fail(c >= 0x20 && c < 0x7f ? fmt::format("'{}' is no hexadecimal digit", c) : "that is no hexadecimal digit");
+        const bool is_visible = c > 0x20 && c < 0x7f;
+        fail(fmt::format(
+            "{} is no hexadecimal digit",
+            is_visible ? fmt::format("'{}'", c) : fmt::format("byte {:02x}", static_cast<uint8_t>(c))
+        ));
     }
 }
 
@@ -88,7 +93,7 @@ void HexText::flush() {
 
 void HexText::fail(std::string_view problem) {
     flush(); // what came before counts
-    throw std::runtime_error(fmt::format("line {}, column {}: {}", line_, column_, problem));
+    throw Error(fmt::format("line {}, column {}: {}", line_, column_, problem));
 }
 
 } // namespace ottla::cli

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <stdexcept>
 #include <string_view>
 #include <vector>
 
@@ -10,10 +11,15 @@
 
 namespace ottla::cli {
 
-/// Pairs of digits, with white space, commas, colons, "0x" or "\x" between them. "#" begins a comment. What stands behind a ">" at
-/// the beginning of a line was sent by the client, behind a "<" by the broker.
+/// Pairs of digits, with white space, commas, colons, "0x" or "\x" between them. "#" begins a comment. What
+/// stands behind a ">" at the beginning of a line was sent by the client, behind a "<" by the broker.
 class HexText {
 public:
+    /// Names line and column.
+    struct Error : std::runtime_error {
+        using std::runtime_error::runtime_error;
+    };
+
     using Sink = std::function<void(Sender, Bytes)>;
 
     /// `sender`: whose bytes those are that are not marked.
@@ -21,13 +27,16 @@ public:
         : sender_(sender)
         , sink_(std::move(sink)) {}
 
-    /// The next characters. Throws std::runtime_error naming line and column.
+    /// The next characters. Throws Error.
     void feed(std::string_view text);
-    /// No more will come. Throws like feed.
+    /// No more will come. Throws Error.
     void end();
 
     /// Whether there was any digit.
     bool has_bytes() const { return has_bytes_; }
+
+    /// Whether any line said who sent it.
+    bool has_marks() const { return has_marks_; }
 
 private:
     void take(char c);
@@ -39,6 +48,7 @@ private:
     const Sink sink_;
     std::vector<uint8_t> bytes_;
     bool has_bytes_ = false;
+    bool has_marks_ = false;
     bool comment_ = false;
     bool line_begins_ = true;
     int high_ = -1; ///< the first digit of a byte, without its second

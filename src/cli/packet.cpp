@@ -33,19 +33,26 @@ struct View {
     size_t size;
 
     bool has(size_t count) const { return captured.size() >= count; }
+
     uint8_t byte(size_t at) const { return captured[at]; }
+
     uint16_t u16(size_t at) const { return static_cast<uint16_t>(captured[at] << 8 | captured[at + 1]); }
+
     uint32_t u32(size_t at) const { return static_cast<uint32_t>(u16(at)) << 16 | u16(at + 2); }
+
     View from(size_t at) const {
         const size_t there = std::min(at, captured.size());
         return {Bytes(captured.data() + there, captured.size() - there), size - std::min(at, size)};
     }
+
     View first(size_t count) const {
         return {Bytes(captured.data(), std::min(count, captured.size())), std::min(count, size)};
     }
 };
 
-bool is_vlan(uint16_t type) { return type == 0x8100 || type == 0x88a8 || type == 0x9100; }
+bool is_vlan(uint16_t type) {
+    return type == 0x8100 || type == 0x88a8 || type == 0x9100;
+}
 
 /// The IP packet in what follows an Ethernet type; nullopt: something else, or too short.
 std::optional<View> behind_type(View view, size_t type_at, size_t header) {
@@ -112,8 +119,11 @@ PacketKind read_tcp(View view, TcpSegment& out) {
     return PacketKind::tcp;
 }
 
-// Segmentation in hardware lets packets be captured that are larger than their length field can say: it is 0 then.
-View without_padding(View view, size_t length) { return length == 0 ? view : view.first(length); }
+// Segmentation in hardware lets packets be captured that are larger than their length field can say: it is 0
+// then.
+View without_padding(View view, size_t length) {
+    return length == 0 ? view : view.first(length);
+}
 
 PacketKind read_ipv4(View view, TcpSegment& out) {
     constexpr size_t fixed = 20;
@@ -156,7 +166,8 @@ PacketKind read_ipv6(View view, TcpSegment& out) {
 std::string to_string(const Endpoint& endpoint) {
     char text[INET6_ADDRSTRLEN] = {};
     inet_ntop(endpoint.is_v6 ? AF_INET6 : AF_INET, endpoint.address.data(), text, sizeof text);
-    return endpoint.is_v6 ? fmt::format("[{}]:{}", text, endpoint.port) : fmt::format("{}:{}", text, endpoint.port);
+    return endpoint.is_v6 ? fmt::format("[{}]:{}", text, endpoint.port)
+                          : fmt::format("{}:{}", text, endpoint.port);
 }
 
 bool knows_link_type(int link_type) {

@@ -60,7 +60,8 @@ size_t Source::read_file(std::span<uint8_t> into) {
     constexpr int ask_again_ms = 200;
     while (!interrupted()) {
         pollfd in{.fd = fd_, .events = POLLIN, .revents = 0};
-        if (live_ && ::poll(&in, 1, ask_again_ms) == 0)
+        if (const int ready = live_ ? ::poll(&in, 1, ask_again_ms) : 1;
+            ready == 0 || (ready < 0 && errno == EINTR))
             continue;
         const ssize_t got = ::read(fd_, into.data(), into.size());
         if (got >= 0)

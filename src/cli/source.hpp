@@ -26,7 +26,8 @@ public:
     /// The first bytes, at least four unless there are fewer. They will be read all the same.
     Bytes peek();
 
-    /// Reads up to the size of `into`; 0 at the end, or when an interrupt came. Throws when it cannot be read.
+    /// Reads up to the size of `into`; 0 at the end, or when an interrupt came. Throws when it cannot be
+    /// read.
     size_t read(std::span<uint8_t> into);
 
 private:

@@ -5,8 +5,8 @@
 namespace ottla::cli {
 namespace {
 
-// What the other end has acknowledged was not lost on its way, only by the capture; but captures mix up the order of
-// packets a little. So many packets, or so much time, is waited for it.
+// What the other end has acknowledged was not lost on its way, only by the capture; but captures mix up the
+// order of packets a little. So many packets, or so much time, is waited for it.
 constexpr uint64_t patience_packets = 64;
 constexpr int64_t patience_us = 1'000'000;
 // For what was never acknowledged, as much is kept.
@@ -56,7 +56,8 @@ void TcpStream::add(int end, const TcpSegment& segment, int64_t time_us) {
                 .acknowledged = segment.ack ? near(*other.next, segment.acknowledged) : 0,
                 .packet = packets_,
                 .time_us = time_us,
-            });
+            }
+        );
     }
     advance();
 }
@@ -137,7 +138,8 @@ bool TcpStream::pass_on(int end, bool force) {
     return true;
 }
 
-// Bytes are missing before the first segment that waits, or behind all: decides whether they are still waited for.
+// Bytes are missing before the first segment that waits, or behind all: decides whether they are still waited
+// for.
 bool TcpStream::give_up_hole(int end, bool force) {
     Half& half = ends_[static_cast<size_t>(end)];
     const bool has_waiting = !half.waiting.empty() && half.waiting.begin()->first > *half.next;

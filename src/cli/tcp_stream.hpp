@@ -1,5 +1,5 @@
-// Puts the TCP segments of one connection in order, as they were captured: late, twice, in pieces that overlap, or not at
-// all. Knows no addresses and nothing of what is sent.
+// Puts the TCP segments of one connection in order, as they were captured: late, twice, in pieces that
+// overlap, or not at all. Knows no addresses and nothing of what is sent.
 #pragma once
 
 #include <array>
@@ -15,13 +15,15 @@ namespace ottla::cli {
 
 class TcpStream {
 public:
-    /// Of end 0 or 1: bytes in order, or how many are missing; `time_us` is that of the packet that brought them.
+    /// Of end 0 or 1: bytes in order, or how many are missing; `time_us` is that of the packet that brought
+    /// them.
     struct Piece {
         int end;
         Bytes bytes;
         uint64_t missing;
         int64_t time_us;
     };
+
     using Sink = std::function<void(const Piece&)>;
 
     explicit TcpStream(Sink sink)
@@ -53,7 +55,8 @@ private:
         bool closed = false;
         std::multimap<int64_t, Waiting> waiting{};
         size_t waiting_bytes = 0;
-        std::optional<uint64_t> hole_packet{}; ///< since when it is known that the other end got what is missing here
+        std::optional<uint64_t>
+            hole_packet{}; ///< since when it is known that the other end got what is missing here
         int64_t hole_time_us = 0;
     };
 

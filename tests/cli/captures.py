@@ -156,11 +156,11 @@ def packets(all_segments: list[Segment], link: Link = ETHERNET, ip: Callable[[Se
 
 
 def pcap(all_packets: list[bytes], link: Link = ETHERNET, snaplen: int = 262144, step_us: int = 100) -> bytes:
-    out = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, snaplen, link.number)
+    out = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, snaplen, link.number)]
     for i, packet in enumerate(all_packets):
         time = START + i * step_us
-        out += struct.pack("<IIII", time // 10**6, time % 10**6, min(len(packet), snaplen), len(packet)) + packet[:snaplen]
-    return out
+        out.append(struct.pack("<IIII", time // 10**6, time % 10**6, min(len(packet), snaplen), len(packet)) + packet[:snaplen])
+    return b"".join(out)
 
 
 def pcapng(all_packets: list[bytes], link: Link = ETHERNET, snaplen: int = 262144, step_us: int = 100) -> bytes:
@@ -169,11 +169,12 @@ def pcapng(all_packets: list[bytes], link: Link = ETHERNET, snaplen: int = 26214
         size = struct.pack("<I", 12 + len(body))
         return struct.pack("<I", kind) + size + body + size
 
-    out = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)) + block(1, struct.pack("<HHI", link.number, 0, snaplen))
+    out = [block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)), block(1, struct.pack("<HHI", link.number, 0, snaplen))]
     for i, packet in enumerate(all_packets):
         time = START + i * step_us
-        out += block(6, struct.pack("<IIIII", 0, time >> 32, time & 0xFFFFFFFF, min(len(packet), snaplen), len(packet)) + packet[:snaplen])
-    return out
+        head = struct.pack("<IIIII", 0, time >> 32, time & 0xFFFFFFFF, min(len(packet), snaplen), len(packet))
+        out.append(block(6, head + packet[:snaplen]))
+    return b"".join(out)
 
 
 def other_port(all_segments: list[Segment], ports: tuple) -> list[Segment]:

@@ -2,7 +2,9 @@
 
 import json
 import random
+import signal
 import tempfile
+import time
 import unittest
 from dataclasses import replace
 from pathlib import Path
@@ -209,6 +211,21 @@ class CaptureTest(unittest.TestCase):
         process.stdin.close()
         self.assertEqual(self.rows[1:], [without_place(line.decode()) for line in process.stdout])
         self.assertEqual((DONE, b""), (process.wait(timeout=30), process.stderr.read()))
+
+    def test_an_interrupt_ends_it_in_order(self):
+        capture = pcap(packets(self.segments))
+        for begin in (b"", capture[:4000]):
+            process = start("decode", stdin=-1)
+            self.addCleanup(end_of, process)
+            process.stdin.write(begin)
+            process.stdin.flush()
+            first = process.stdout.readline() if begin else time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            rest = process.stdout.read()
+            self.assertIn(process.wait(timeout=30), (DONE, FAILED))
+            self.assertEqual(bool(begin), bool(first))
+            self.assertTrue(all(json.loads(line) for line in rest.splitlines()))
+            self.assertNotIn("truncated", process.stderr.read().decode())
 
     def test_filters_and_forms(self):
         capture = pcap(packets(self.segments))

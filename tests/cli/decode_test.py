@@ -96,10 +96,16 @@ class DecodeTest(unittest.TestCase):
         )
         self.assertEqual(25, rows[3]["body"]["errorCode"])
 
+    def test_one_end_that_makes_no_sense(self):
+        result = self.decode(f"> ffffffff\n< {heartbeat_response(1).hex()}\n> {heartbeat(1).hex()}\n", status=FAILED)
+        rows = [json.loads(line) for line in result.lines]
+        self.assertEqual(["request", "response"], [row["direction"] for row in rows])
+
     def test_a_lone_response(self):
         for api in ("Heartbeat", "heartbeat", "12"):
             row = self.decode(heartbeat_response(9, 25).hex(), "--response", "--api", api, "--api-version", 0).json
             self.assertEqual(("response", 9, {"errorCode": 25}), (row["direction"], row["correlation_id"], row["body"]))
+        self.assertIn("--response", self.decode(heartbeat_response(9).hex(), status=FAILED).errors)  # said when it is not given
         result = self.decode(heartbeat_response(9).hex(), "--response", "--api", "Heartbeat", "--api-version", 1, status=FAILED)
         self.assertIn("HeartbeatResponse v1", result.errors)
 
@@ -132,7 +138,7 @@ class DecodeTest(unittest.TestCase):
             ("00 0 00", "line 1, column 5: an odd number of hexadecimal digits"),
             ("hello", "line 1, column 1: 'h' is no hexadecimal digit"),
             ("00 > 00", "line 1, column 4: '>' is no hexadecimal digit"),
-            ("00 \u00e4", "line 1, column 4: that is no hexadecimal digit"),
+            ("00 \u00e4", "line 1, column 4: byte c3 is no hexadecimal digit"),
         ):
             with self.subTest(written=written):
                 self.assertIn("stdin: " + problem, self.decode(written, status=FAILED).errors)
@@ -162,6 +168,8 @@ class DecodeTest(unittest.TestCase):
             result = ottla("decode", "/dev/urandom")
             self.assertEqual(FAILED, result.status, result)
         self.assertEqual(FAILED, ottla("decode", "/dev/zero").status)
+        result = self.decode(b"00 00\n" * 50_001, status=FAILED)
+        self.assertNotIn("line", result.errors)
 
     def test_a_large_empty_file(self):
         path = self.folder / "sparse"
