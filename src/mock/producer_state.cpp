@@ -82,8 +82,6 @@ void ProducerTable::note(const ProducerBatch& batch, int64_t base_offset, int64_
     producer.batches.push_back({batch.first_sequence, batch.last_sequence(), {base_offset, timestamp_ms}});
     if (producer.batches.size() > remembered)
         producer.batches.pop_front();
-    if (!verifications_.empty())
-        verifications_.erase(batch.producer_id);
 }
 
 void ProducerTable::note_marker(int64_t producer_id, int16_t epoch) {

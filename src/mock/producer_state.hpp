@@ -48,9 +48,11 @@ public:
     void note(const ProducerBatch& batch, int64_t base_offset, int64_t timestamp_ms);
     /// A marker was appended. One of a later epoch fences what the producer sent under the earlier one.
     void note_marker(int64_t producer_id, int16_t epoch);
-    /// The coordinator is asked whether this batch is part of a transaction. Until one of the producer's is
-    /// appended, none beyond the lowest sequence asked for is in order (KIP-890).
+    /// The coordinator is asked whether this batch is part of a transaction. Until the transaction begins here, or a
+    /// marker comes, no batch beyond the lowest sequence asked for is in order (KIP-890).
     void note_verification(const ProducerBatch& batch);
+    /// A transactional batch was appended.
+    void end_verification(int64_t producer_id) { verifications_.erase(producer_id); }
 
     /// -1: the producer is not known.
     int16_t epoch(int64_t producer_id) const {

@@ -90,6 +90,7 @@ Error append(
     const bool stamps = topic.config.timestamp_type == TimestampType::log_append_time;
     const int64_t stamp = stamps ? cluster.timestamp_ms(call.now) : -1;
     const bool idempotent = checked.producer.producer_id >= 0;
+    const bool is_transactional = checked.batch.role == BatchRole::transactional;
     if (idempotent) {
         if (const auto original = partition.producers.find_repeat(checked.producer)) {
             out.base_offset = original->base_offset;
@@ -101,7 +102,6 @@ Error append(
             out.log_append_time_ms = original->timestamp_ms;
             return {};
         }
-        const bool is_transactional = checked.batch.role == BatchRole::transactional;
         const auto rule = is_transactional && call.version >= first_of_transaction_version_2
                               ? ProducerTable::FirstSequence::zero
                               : cluster.options().first_sequence;
@@ -119,6 +119,8 @@ Error append(
     cluster.will_acknowledge(call.connection, {topic.id, index}, partition.log.end_offset());
     if (idempotent)
         partition.producers.note(checked.producer, out.base_offset, stamp);
+    if (is_transactional)
+        partition.producers.end_verification(checked.producer.producer_id);
     cluster.on_appended(partition, size, stable_before);
     return {};
 }

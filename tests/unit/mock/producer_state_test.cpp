@@ -132,5 +132,10 @@ TEST_CASE("while the coordinator is asked no batch may overtake the lowest one")
     table.note_verification(batch(1, 1));    // an earlier one is nothing
     CHECK(table.check(batch(4, 1, 1)).errc() == Errc::no_error);
     table.note(batch(4, 1, 1), 0, -1);
+    CHECK(table.check(batch(5, 1, 1)).errc() == Errc::out_of_order_sequence_number);
+    table.end_verification(id);
+    CHECK(table.check(batch(5, 1, 1)).errc() == Errc::no_error);
+    table.note_verification(batch(2, 1, 1));
+    table.note_marker(id, 1);
     CHECK(table.check(batch(5, 1, 1)).errc() == Errc::no_error);
 }

@@ -221,6 +221,10 @@ TEST_CASE("when the epochs have run out in version 2 the end of a transaction gi
     CHECK(world.end(last, End::abort, Protocol::v2).error == Errc::invalid_txn_state);
     world.add(ended.producer);
     CHECK(world.end(last, End::commit, Protocol::v2).error == Errc::invalid_producer_id_mapping);
+    CHECK(world.end(ended.producer, End::commit, Protocol::v1).error == Errc::no_error);
+    world.write_marker();
+    CHECK(world.end(last, End::commit, Protocol::v2).error == Errc::invalid_producer_id_mapping);
+    CHECK(world.init_error(last) == Errc::producer_fenced);
     CHECK(world.end(ended.producer, End::abort, Protocol::v2).producer == ProducerIdentity{101, 1});
 }
 

@@ -244,3 +244,34 @@ TEST_CASE("an end whose answer was lost is repeated without harm") {
     CHECK(contents(world.log()) ==
           std::vector<std::string>{"0 data e0", "1 commit e1", "2 data e1", "3 commit e1"});
 }
+
+TEST_CASE("a classic producer goes on with its sequences after a lost tail") {
+    TransactionWorld world(2);
+    ClusterCore::NewTopic topic;
+    topic.name = "t";
+    topic.assignment = {{2, 1}};
+    REQUIRE_FALSE(world.core.create_topic(topic));
+    const auto producer = world.producer("id");
+    world.add("id", producer, {{"t", 0}});
+    world.produce("id", producer, 0, v1.produce);
+    world.commit("id", producer, v1.end);
+    world.core.stop(2, world.now, ClusterCore::Tail::lost);
+    world.add("id", producer, {{"t", 0}});
+    CHECK(world.produce("id", producer, 2, v1.produce) == Errc::out_of_order_sequence_number);
+    CHECK(world.produce("id", producer, 1, v1.produce) == Errc::no_error);
+}
+
+TEST_CASE("a repeat that comes in the next transaction blocks the partition until the marker, as in a broker") {
+    OnePartition world;
+    const auto producer = world.producer("id");
+    world.add("id", producer, {{"t", 0}});
+    world.produce("id", producer, 0, v1.produce);
+    world.commit("id", producer, v1.end);
+    world.add("id", producer, {{"t", 0}});
+    CHECK(world.produce("id", producer, 0, v1.produce) == Errc::no_error);
+    CHECK(world.log().end_offset() == 2);
+    CHECK(world.produce("id", producer, 1, v1.produce) == Errc::out_of_order_sequence_number);
+    world.abort("id", producer, v1.end);
+    world.add("id", producer, {{"t", 0}});
+    CHECK(world.produce("id", producer, 1, v1.produce) == Errc::no_error);
+}

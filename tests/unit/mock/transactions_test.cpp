@@ -21,13 +21,19 @@ read_committed(TransactionWorld& world, int64_t offset, FetchLimits limits = {.m
     return world.ask(request, 12, world.partition("t", 0).leader).responses.at(0).partitions.at(0);
 }
 
-int64_t latest(TransactionWorld& world, int8_t isolation) {
+constexpr int64_t largest_timestamp = -3;
+
+int64_t offset_at(TransactionWorld& world, int8_t isolation, int64_t timestamp) {
     msg::ListOffsetsRequest request;
     request.isolation_level = isolation;
     auto& topic = request.topics.emplace_back();
     topic.name = "t";
-    topic.partitions.emplace_back().timestamp = -1;
+    topic.partitions.emplace_back().timestamp = timestamp;
     return world.ask(request, 7).topics.at(0).partitions.at(0).offset;
+}
+
+int64_t latest(TransactionWorld& world, int8_t isolation) {
+    return offset_at(world, isolation, -1);
 }
 
 } // namespace
@@ -42,6 +48,9 @@ TEST_CASE("a classic transaction is invisible to careful readers until it is com
     CHECK(world.log().last_stable_offset() == 0);
     CHECK(latest(world, 0) == 2);
     CHECK(latest(world, committed) == 0);
+    CHECK(offset_at(world, 0, 0) == 0);
+    CHECK(offset_at(world, committed, 0) == -1);
+    CHECK(offset_at(world, committed, largest_timestamp) == -1);
     const auto before = read_committed(world, 0);
     CHECK(before.high_watermark == 2);
     CHECK(before.last_stable_offset == 0);
@@ -105,6 +114,7 @@ TEST_CASE("readers are told which transactions were aborted in what they read") 
     world.produce("b", producers[1], 0, v2.produce);
     world.abort("b", producers[1], v2.end); // marker at 2
     CHECK(world.log().last_stable_offset() == 0);
+    CHECK(read_committed(world, 0).aborted_transactions->empty()); // nothing can be read
     world.abort("a", producers[0], v2.end); // marker at 3
     CHECK(world.log().last_stable_offset() == 4);
 

@@ -241,3 +241,21 @@ TEST_CASE("offsets are kept when their coordinator ends, and only the new one kn
     CHECK(error_of(next, 7) == Errc::no_error);
     CHECK(world.core.offsets().find("g", {"t", 0})->offset == 9);
 }
+
+TEST_CASE("clients that do not know of loading are told that there is no coordinator") {
+    OffsetWorld world;
+    const auto producer = world.producer("id");
+    world.core.set_failover({.load = 10ms});
+    world.core.move_coordinator(ClusterCore::CoordinatorOf::group, "g", 1, world.now);
+    for (int16_t version = 0; version <= 5; ++version)
+        CHECK(world.commit_in_transaction("id", producer, "g", 1, version) ==
+              (version < 2 ? Errc::coordinator_not_available : Errc::coordinator_load_in_progress));
+}
+
+TEST_CASE("a deleted topic takes the offsets committed for it along") {
+    OffsetWorld world;
+    world.commit_plainly(5);
+    REQUIRE_FALSE(world.core.delete_topic("t"));
+    world.create("t", 2);
+    CHECK(world.read() == nothing);
+}
