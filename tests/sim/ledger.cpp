@@ -107,6 +107,10 @@ void Ledger::check_partition(const std::string& topic, int32_t index, const mock
     std::vector<RecordView> records;
     size_t newest = 0; // id + 1 of the last acknowledged message in order
     for (const mock::StoredBatch& stored : partition.log.batches()) {
+        if (stored.role == mock::BatchRole::commit_marker || stored.role == mock::BatchRole::abort_marker) {
+            log.emplace_back(); // nobody is shown it
+            continue;
+        }
         const Buffer bytes = mock::whole(stored);
         record::BatchWalker walker(bytes);
         record::BatchView view;

@@ -44,7 +44,7 @@ void ReaderClient::deliver(core::FetchEvent event) {
         on_slice(event.stream, reading, std::move(*slice));
     else if (const auto* failure = std::get_if<core::PartitionFailure>(&event.what))
         on_failure(event.stream, reading, *failure);
-    else if (reading.next < static_cast<int64_t>(reading.expected->size()))
+    else if (pass_unseen(reading); reading.next < static_cast<int64_t>(reading.expected->size()))
         world_.violate(
             "{}[{}]: told of the end at offset {} with {} read of {}",
             reading.topic,
@@ -63,6 +63,7 @@ void ReaderClient::on_slice(core::StreamId stream, Reading& reading, core::Fetch
     slice_reader_.begin(std::move(slice), decode_);
     auto step = client::SliceReader::Step::records;
     while (const RecordView* record = slice_reader_.next(decode_, step)) {
+        pass_unseen(reading);
         const auto at = static_cast<size_t>(reading.next);
         if (record->offset() != reading.next || at >= reading.expected->size() ||
             record->value().text() != (*reading.expected)[at]) {
@@ -90,6 +91,11 @@ void ReaderClient::on_slice(core::StreamId stream, Reading& reading, core::Fetch
             loop_.notify();
         }
     });
+}
+
+void ReaderClient::pass_unseen(Reading& reading) {
+    while (reading.next < static_cast<int64_t>(reading.expected->size()) && (*reading.expected)[static_cast<size_t>(reading.next)].empty())
+        ++reading.next;
 }
 
 void ReaderClient::judge_end(Reading& reading) {

@@ -17,7 +17,7 @@ class ReaderClient final : public core::FetchSink, public core::ClusterEvents {
 public:
     ReaderClient(World& world, config::ClientConfig config, uint64_t seed);
 
-    /// Reads the partition from `offset` (or a logical one) on; it holds `expected`, by offset.
+    /// Reads the partition from `offset` (or a logical one) on; it holds `expected`, by offset. What is empty is not shown.
     void read(const std::string& topic, int32_t partition, int64_t offset, const Ledger::Log& expected);
 
     /// Every partition has been read to its end.
@@ -44,6 +44,7 @@ private:
     void on_slice(core::StreamId stream, Reading& reading, core::FetchedSlice slice);
     void on_failure(core::StreamId stream, Reading& reading, const core::PartitionFailure& failure);
     void seek_to_beginning(core::StreamId stream);
+    static void pass_unseen(Reading& reading);
     void judge_end(Reading& reading);
     void on_error(const Error& error) override;
     void on_log(int level, std::string_view facility, std::string_view text) override;

@@ -25,7 +25,8 @@ TEST_CASE("without trouble every message is acknowledged and nothing is injected
             CAPTURE(workload.name, seed);
             const RunResult result = workload.run({.seed = seed, .transcript_lines = 100, .trouble = false});
             CHECK(result.violation == "");
-            CHECK(result.acknowledged == result.messages);
+            if (workload.name != "transactional") // transactions that are aborted drop messages
+                CHECK(result.acknowledged == result.messages);
             for (const Fault fault :
                  {Fault::cut, Fault::crash, Fault::move_leader, Fault::error, Fault::clog})
                 CHECK(result.faults[fault] == 0);
@@ -40,6 +41,10 @@ TEST_CASE("worlds in which a bug was found once are clean") {
         CAPTURE(seed);
         CHECK(find_workload("idempotent")->run({.seed = seed}).violation == "");
         CHECK(find_workload("idempotent")->run({.seed = seed, .trouble = false}).violation == "");
+    }
+    for (const uint64_t seed : {77, 132, 159, 244, 252}) {
+        CAPTURE(seed);
+        CHECK(find_workload("transactional")->run({.seed = seed}).violation == "");
     }
 }
 

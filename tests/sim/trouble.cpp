@@ -48,6 +48,14 @@ constexpr std::array list_passing{
     request_timed_out};
 constexpr std::array identity_passing{
     coordinator_load_in_progress, coordinator_not_available, request_timed_out};
+constexpr std::array<Errc, 4> transaction_passing{
+    coordinator_load_in_progress, coordinator_not_available, not_coordinator, concurrent_transactions};
+constexpr std::array coordinator_apis{
+    msg::ApiKey::find_coordinator,
+    msg::ApiKey::init_producer_id,
+    msg::ApiKey::add_partitions_to_txn,
+    msg::ApiKey::end_txn,
+};
 
 } // namespace
 
@@ -181,6 +189,14 @@ bool Trouble::strike_broker(Fault fault) {
         return true;
     }
     case Fault::move_leader:
+        if (!options_.transactional_id.empty() && world_.chance(40)) {
+            const int32_t to = any_broker();
+            if (world_.cluster.move_coordinator(
+                    mock::ClusterCore::CoordinatorOf::transaction, options_.transactional_id, to, world_.now()))
+                return false;
+            world_.note("broker {} is the transaction coordinator now", to);
+            return true;
+        }
         return move_leader();
     case Fault::late_turn: {
         ClientLoop* loop = loops_[world_.rng.below(loops_.size())];
@@ -249,6 +265,20 @@ bool Trouble::strike_request(Fault fault) {
         faults.add(number(api), broker, count, {Kind::error, error});
         return true;
     };
+    if (!options_.transactional_id.empty() && world_.chance(50)) {
+        const auto api = coordinator_apis[world_.rng.below(coordinator_apis.size())];
+        switch (fault) {
+        case Fault::error:
+            return add_error(api, pick(api == msg::ApiKey::find_coordinator ? std::span<const Errc>(identity_passing) : std::span<const Errc>(transaction_passing)));
+        case Fault::drop_request:
+        case Fault::drop_answer:
+            world_.note("broker {} loses {} of api {}", broker, fault == Fault::drop_request ? "requests" : "answers", number(api));
+            faults.add(number(api), broker, count, {fault == Fault::drop_request ? Kind::drop_request : Kind::drop_reply});
+            return true;
+        default:
+            break;
+        }
+    }
     switch (fault) {
     case Fault::fatal_error:
         return add_error(msg::ApiKey::produce, pick(produce_fatal));

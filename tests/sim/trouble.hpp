@@ -2,6 +2,7 @@
 #pragma once
 
 #include <set>
+#include <string>
 #include <vector>
 
 #include "sim/client_loop.hpp"
@@ -16,6 +17,7 @@ public:
         bool lose_tails = false;       ///< brokers that end may lose what they have not acknowledged
         bool errors_that_stay = false; ///< errors that a batch fails by
         bool fatal_errors = false;
+        std::string transactional_id{}; ///< set: its coordinator suffers too
     };
 
     Trouble(World& world, std::vector<ClientLoop*> loops)

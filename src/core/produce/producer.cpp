@@ -199,10 +199,7 @@ TimePoint ProducerCore::expire(Partition& partition, TimePoint now) {
         BatchList expired = partition.buffer->take(now, Duration::zero(), true, 1);
         Batch* batch = expired.pop();
         move_to(*batch, Batch::State::waiting);
-        const Error why = error(*batch);
-        fail_unsent(batch, why);
-        if (gate_)
-            gate_->on_batch_failed(why, false);
+        fail_unsent(batch, error(*batch));
     }
     const TimePoint oldest = partition.buffer->oldest();
     return oldest == TimePoint::max() ? never : oldest + config_.message_timeout;

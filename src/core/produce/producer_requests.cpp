@@ -259,12 +259,9 @@ void ProducerCore::fail(Partition& partition, Batch& batch, Error error, TimePoi
         go_fatal(Error(Errc::_gapless_guarantee, "enable.gapless.guarantee: " + error.message()), now);
         return;
     }
-    const Error why = error;
     finish(partition, batch, std::move(error), now);
     if (numbered)
         lose_sequence(partition);
-    if (gate_)
-        gate_->on_batch_failed(why, numbered);
 }
 
 void ProducerCore::finish(Partition& partition, Batch& batch, Error error, TimePoint now) {
@@ -286,6 +283,8 @@ void ProducerCore::finish(Partition& partition, Batch& batch, Error error, TimeP
             batch.error ? "failed: " + batch.error.message() : fmt::format("acknowledged, first offset {}", batch.base_offset));
     batch.latency = now - batch.opened;
     move_to(batch, Batch::State::reported);
+    if (gate_ && batch.error)
+        gate_->on_batch_failed(batch.error, batch.base_sequence >= 0);
     accumulator_.settle(batch);
     sink_.deliver(&batch);
     if (probe::planted("complete_twice", 10))
@@ -296,6 +295,8 @@ void ProducerCore::fail_unsent(Batch* batch, Error error) {
     batch->error = std::move(error);
     batch->possibly_persisted = false;
     move_to(*batch, Batch::State::reported);
+    if (gate_ && !probe::planted("forget_unsent_failure"))
+        gate_->on_batch_failed(batch->error, false);
     accumulator_.settle(*batch);
     sink_.deliver(batch);
 }

@@ -133,6 +133,7 @@ void Transaction::go_fatal(Error error, TimePoint now) {
 }
 
 void Transaction::close(const Error& error) {
+    closed_ = true;
     scope_.reset();
     offsets_scope_.reset();
     finish(running_.kind, error);
@@ -294,10 +295,10 @@ TimePoint Transaction::serve_end(TimePoint now) {
     if (!ending_told_) {
         if (!commits && accumulator_.unsettled() > 0)
             producer_.purge(produce::ProducerCore::Purge::all, now);
-        if (accumulator_.unsettled() > 0) // a call of produce may be in its middle: it wakes nobody
+        if (accumulator_.unsettled() > 0 && !(commits && probe::planted("commit_without_flush"))) // a call of produce may be in its middle: it wakes nobody
             return now + std::chrono::milliseconds(1);
         const bool others = partitions_attempt_.in_flight || offsets_attempt_.in_flight;
-        if (others || (!producer_.idle() && !probe::planted("end_before_answered")))
+        if (others || !producer_.idle())
             return never; // an answer wakes us
         if (has_begun_at_coordinator() && !void_id_) {
             if (!end_attempt_.due(now))
@@ -344,7 +345,7 @@ void Transaction::on_ended() {
 bool Transaction::admit(const std::string& topic, int32_t partition) {
     if (state_ != State::open && state_ != State::committing)
         return false;
-    if (joins_by_produce() || probe::planted("send_before_added"))
+    if (joins_by_produce())
         return true;
     const auto has = [&](const Partitions& partitions) {
         const auto found = partitions.find(topic);
@@ -363,6 +364,8 @@ void Transaction::on_send(const std::string& topic, int32_t partition) {
 }
 
 void Transaction::on_batch_failed(const Error& error, bool numbered) {
+    if (closed_ || probe::planted("ignore_batch_failure"))
+        return;
     bump_ = bump_ || numbered;
     switch (error.errc()) {
     case Errc::producer_fenced:
@@ -385,6 +388,10 @@ void Transaction::on_batch_failed(const Error& error, bool numbered) {
 }
 
 void Transaction::on_turn() {
+    if (producer_.fatal() && state_ != State::fatal && !fatal_to_come_) {
+        fatal_to_come_ = producer_.fatal();
+        wake();
+    }
     if ((state_ == State::committing || state_ == State::aborting) && accumulator_.unsettled() == 0 && producer_.idle())
         wake();
 }
@@ -398,7 +405,7 @@ void Transaction::retry(Attempt& attempt, Errc code, TimePoint now) {
     if (code == Errc::concurrent_transactions && attempt.tries < 5) // markers are usually written soon
         wait = std::min<Duration>(wait, milliseconds(20));
     ++attempt.tries;
-    attempt.not_before = now + wait;
+    attempt.not_before = probe::planted("forget_transaction_retry") ? never : now + wait;
     wake();
 }
 

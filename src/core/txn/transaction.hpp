@@ -151,6 +151,7 @@ private:
     int16_t version_ = 1;     ///< of transactions, sampled between them
     bool bump_ = false;       ///< the epoch must go up before the next transaction
     bool void_id_ = false;    ///< the coordinator does not know this producer id: EndTxn would be refused
+    bool closed_ = false;
     bool ending_told_ = false; ///< EndTxn has been answered
     Attempt identity_attempt_;
     Attempt partitions_attempt_;

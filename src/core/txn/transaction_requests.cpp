@@ -272,12 +272,25 @@ void Transaction::end_transaction() {
         [this, commits](CallResult<msg::EndTxnResponse> result, TimePoint now) {
             wake();
             const Request which = commits ? Request::end_commit : Request::end_abort;
+            if (!result && probe::planted("lost_end_is_done")) {
+                end_attempt_ = {};
+                on_ended();
+                return;
+            }
             if (is_lost(result, which, end_attempt_, now))
                 return;
             const auto& response = result->response;
-            if (!settle(static_cast<Errc>(response.error_code), {}, which, end_attempt_, now))
+            const auto code = static_cast<Errc>(response.error_code);
+            if (!commits && code == Errc::invalid_txn_state && added_.empty() && groups_.empty()) {
+                // What was lost on its way has not begun it there. A new epoch, lest it arrive later.
+                bump_ = true;
+                end_attempt_ = {};
+                on_ended();
                 return;
-            if (result->version >= first_raising_end && response.producer_id >= 0) {
+            }
+            if (!settle(code, {}, which, end_attempt_, now))
+                return;
+            if (result->version >= first_raising_end && response.producer_id >= 0 && !probe::planted("epoch_of_end_ignored")) {
                 identity_ = {response.producer_id, response.producer_epoch};
                 producer_.set_identity(identity_);
                 bump_ = false;

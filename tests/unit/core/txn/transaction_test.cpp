@@ -413,6 +413,34 @@ TEST_CASE("when the cluster finalises version 2 the next transaction begins with
     CHECK(next.batches[0].header.producer_epoch == 1);
 }
 
+TEST_CASE("messages that time out for want of their topic's metadata spoil the transaction", "[txn]") {
+    TransactionWorld world(2);
+    world.make_ready();
+    world.begin();
+    world.produce("a", 0, "unheard-of");
+    world.commit();
+    world.advance(11s);
+    world.answer_metadata();
+    world.advance(1s);
+    CHECK(world.take_ended() == Lines{"commit: _MSG_TIMED_OUT abort"});
+    CHECK(world.take_reports().size() == 1);
+}
+
+TEST_CASE("an abort of what never began at the coordinator raises the epoch, lest a late request begin it", "[txn]") {
+    TransactionWorld world;
+    world.make_ready();
+    world.begin();
+    world.produce("a", 0);
+    auto lost = world.caller.take<msg::AddPartitionsToTxnRequest>();
+    REQUIRE(lost);
+    world.abort();
+    lost->second.deliver(core::CallError(Error(Errc::_transport, "gone"), true), world.now, false);
+    world.run();
+    CHECK_FALSE(world.answer_end(Errc::invalid_txn_state).committed);
+    CHECK(world.answer_init(42, 1).producer_epoch == 0);
+    CHECK(world.take_ended() == Lines{"abort: done"});
+}
+
 TEST_CASE("an error of one partition spares the others, but not the transaction", "[txn]") {
     TransactionWorld world;
     world.make_ready();
