@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "accumulator/limits_of.hpp"
 #include "client/producer_send.hpp"
 #include "client/link_options.hpp"
 #include "engine/complete.hpp"
@@ -14,6 +15,7 @@ namespace ottla::client {
 
 using accumulator::Batch;
 using accumulator::BatchList;
+using accumulator::limits_of;
 using accumulator::Token;
 using accumulator::TokenKind;
 using std::chrono::milliseconds;
@@ -21,19 +23,6 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr uint32_t own_lane = 1; // a producer has a cluster of its own, so there is one client in it
-
-accumulator::AccumulatorConfig limits_of(const config::ClientConfig& config) {
-    return {
-        .limits =
-            {.bytes = static_cast<size_t>(std::min(config.batch_size, config.message_max_bytes)),
-             .records = config.batch_num_messages},
-        .max_messages = config.queue_max_messages,
-        .max_bytes = config.queue_max_kbytes * 1024,
-        .max_record_bytes = static_cast<size_t>(config.message_max_bytes),
-        .partitioner = config.partitioner,
-        .sticky = config.sticky_linger,
-    };
-}
 
 } // namespace
 

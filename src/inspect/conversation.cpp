@@ -11,6 +11,7 @@
 #include "inspect/likeness.hpp"
 #include "inspect/object.hpp"
 #include "inspect/records_text.hpp"
+#include "wire/any_message.hpp"
 #include "wire/codec.hpp"
 #include "wire/frame.hpp"
 #include "wire/table.hpp"
@@ -21,30 +22,13 @@ namespace {
 using inspect::Frame;
 using inspect::Object;
 using msg::ApiKey;
+using wire::AnyMessage;
 using wire::Direction;
 
 constexpr size_t most_unanswered = 10'000;
 /// When the beginning of a frame is searched for, a smaller one is believed only if all of it can be read.
 constexpr size_t largest_proven = size_t{64} << 10;
 constexpr size_t shown_of_unread = 60;
-
-class AnyMessage {
-public:
-    explicit AnyMessage(const wire::MessageInfo& info)
-        : info_(info)
-        , object_(info.create()) {}
-
-    AnyMessage(const AnyMessage&) = delete;
-    AnyMessage& operator=(const AnyMessage&) = delete;
-
-    ~AnyMessage() { info_.destroy(object_); }
-
-    void* get() { return object_; }
-
-private:
-    const wire::MessageInfo& info_;
-    void* object_;
-};
 
 struct Asked {
     int16_t api_key;

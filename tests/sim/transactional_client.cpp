@@ -2,23 +2,12 @@
 
 #include <algorithm>
 
+#include "accumulator/limits_of.hpp"
+
 namespace ottla::sim {
 namespace {
 
 constexpr uint32_t own_lane = 1;
-
-accumulator::AccumulatorConfig limits_of(const config::ClientConfig& config) {
-    return {
-        .limits =
-            {.bytes = static_cast<size_t>(std::min(config.batch_size, config.message_max_bytes)),
-             .records = config.batch_num_messages},
-        .max_messages = config.queue_max_messages,
-        .max_bytes = config.queue_max_kbytes * 1024,
-        .max_record_bytes = static_cast<size_t>(config.message_max_bytes),
-        .partitioner = config.partitioner,
-        .sticky = config.sticky_linger,
-    };
-}
 
 } // namespace
 
@@ -30,7 +19,7 @@ TransactionalClient::TransactionalClient(World& world, Ledger& ledger, Transacti
     , config_(plan_.config)
     , loop_(world.queue)
     , accumulator_(
-          limits_of(config_),
+          accumulator::limits_of(config_),
           [this] {
               rung_ = true;
               loop_.notify();

@@ -79,6 +79,8 @@ public:
     void set_identity(const Identity& identity);
     /// Batches that went out and are neither answered nor lost.
     bool idle() const { return requests_.empty(); }
+    /// No message is in its hands, nor in the buffers.
+    bool empty() const;
     /// Whether numbers are missing, so that the epoch must go up.
     bool has_gap() const;
     /// Records go out at once while this is set.

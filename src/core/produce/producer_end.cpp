@@ -82,6 +82,12 @@ void ProducerCore::fail_everything(const Error* queued, const Error* flying, Tim
             fail_unsent(waiting.pop(), *queued);
 }
 
+bool ProducerCore::empty() const {
+    const auto holds = [](const auto& partition) { return !partition->unresolved.empty() || !partition->buffer->empty(); };
+    return std::none_of(partitions_.begin(), partitions_.end(), holds) &&
+           std::all_of(topics_.begin(), topics_.end(), [](const Topic* topic) { return topic->unassigned.empty(); });
+}
+
 bool ProducerCore::has_gap() const {
     return std::any_of(partitions_.begin(), partitions_.end(), [](const auto& partition) { return partition->gap; });
 }

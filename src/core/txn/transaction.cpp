@@ -293,10 +293,11 @@ TimePoint Transaction::poll(TimePoint now) {
 TimePoint Transaction::serve_end(TimePoint now) {
     const bool commits = state_ == State::committing;
     if (!ending_told_) {
-        if (!commits && accumulator_.unsettled() > 0)
+        if (!commits && !producer_.empty())
             producer_.purge(produce::ProducerCore::Purge::all, now);
-        if (accumulator_.unsettled() > 0 && !(commits && probe::planted("commit_without_flush"))) // a call of produce may be in its middle: it wakes nobody
-            return now + std::chrono::milliseconds(1);
+        if (accumulator_.unsettled() > 0 && !(commits && probe::planted("commit_without_flush")))
+            // What the producer has wakes us. Else another thread is in the middle of a call, which does not last.
+            return producer_.empty() ? now + std::chrono::milliseconds(1) : never;
         const bool others = partitions_attempt_.in_flight || offsets_attempt_.in_flight;
         if (others || !producer_.idle())
             return never; // an answer wakes us
@@ -392,7 +393,7 @@ void Transaction::on_turn() {
         fatal_to_come_ = producer_.fatal();
         wake();
     }
-    if ((state_ == State::committing || state_ == State::aborting) && accumulator_.unsettled() == 0 && producer_.idle())
+    if ((state_ == State::committing || state_ == State::aborting) && producer_.idle())
         wake();
 }
 
@@ -411,7 +412,6 @@ void Transaction::retry(Attempt& attempt, Errc code, TimePoint now) {
 
 bool Transaction::settle(Errc code, std::string text, Request request, Attempt& attempt, TimePoint now) {
     const Verdict verdict = judge(code, request);
-    probe::step("transaction verdict", static_cast<int>(request), static_cast<int>(verdict));
     const auto named = [&] { return Error(code, fmt::format("{}: {}", name_of(request), text.empty() ? error_text(code) : text)); };
     switch (verdict) {
     case Verdict::done:

@@ -11,6 +11,7 @@
 #include <ottla/buffer.hpp>
 #include <ottla/error.hpp>
 
+#include "wire/any_message.hpp"
 #include "wire/table.hpp"
 
 namespace ottla::golden {
@@ -67,24 +68,7 @@ Buffer buffer_from_hex(std::string_view hex);
 /// The message that a line speaks of (`apiKey` and `kind`, or `api`); null when there is none.
 const wire::MessageInfo* message_of(const Json& line);
 
-/// An object of a message known only at run time.
-class AnyMessage {
-public:
-    explicit AnyMessage(const wire::MessageInfo& info)
-        : info_(info)
-        , object_(info.create()) {}
-
-    AnyMessage(const AnyMessage&) = delete;
-    AnyMessage& operator=(const AnyMessage&) = delete;
-
-    ~AnyMessage() { info_.destroy(object_); }
-
-    void* get() { return object_; }
-
-private:
-    const wire::MessageInfo& info_;
-    void* object_;
-};
+using wire::AnyMessage;
 
 /// Sends a message through a Conversation. Empty when what that tells is `wanted`, else what differs.
 std::string see_message(const wire::MessageInfo& info, const void* message, int16_t version, const Json& wanted);

@@ -1,0 +1,24 @@
+// From the properties of a producer to the limits of its accumulator.
+#pragma once
+
+#include <algorithm>
+
+#include "accumulator/accumulator.hpp"
+
+namespace ottla::accumulator {
+
+/// What the properties say of the append path.
+inline AccumulatorConfig limits_of(const config::ClientConfig& config) {
+    return {
+        .limits =
+            {.bytes = static_cast<size_t>(std::min(config.batch_size, config.message_max_bytes)),
+             .records = config.batch_num_messages},
+        .max_messages = config.queue_max_messages,
+        .max_bytes = config.queue_max_kbytes * 1024,
+        .max_record_bytes = static_cast<size_t>(config.message_max_bytes),
+        .partitioner = config.partitioner,
+        .sticky = config.sticky_linger,
+    };
+}
+
+} // namespace ottla::accumulator
