@@ -1,5 +1,6 @@
 #include "client/producer_impl.hpp"
 
+#include <algorithm>
 #include <random>
 #include <thread>
 
@@ -375,6 +376,14 @@ Delivery ProducerImpl::describe(const Batch& batch, int32_t index, const uint8_t
     const bool ok = !batch.error;
     delivery.error_ = batch.error.code;
     delivery.detail_ = &batch.error.detail;
+    if (!ok && !batch.record_errors.empty()) { // some records were invalid, the others fell with them (KIP-467)
+        const auto found = std::find_if(
+            batch.record_errors.begin(), batch.record_errors.end(), [index](const auto& entry) { return entry.first == index; });
+        if (found == batch.record_errors.end())
+            delivery.error_ = make_error_code(Errc::_invalid_different_record);
+        else if (!found->second.empty())
+            delivery.detail_ = &found->second;
+    }
     delivery.topic_ = batch.topic->name;
     delivery.partition_ = batch.partition;
     delivery.offset_ = ok && batch.base_offset >= 0 ? batch.base_offset + index : offset_invalid;

@@ -103,6 +103,9 @@ class Caller {
 public:
     virtual ~Caller() = default;
     virtual void submit(PendingCall call) = 0;
+    /// A broker wants to be left alone for so long by whoever sent this request (KIP-219).
+    virtual void on_throttle(
+        int32_t /*node*/, const CallOptions& /*options*/, msg::ApiKey /*api*/, int16_t /*version*/, int32_t /*time_ms*/, TimePoint /*now*/) {}
 };
 
 /// Sends `request` along `route`. `reply` is called exactly once, later, on the owning thread, unless `scope` has ended.
@@ -131,7 +134,7 @@ void call(
             return adapt ? wire::encode_request(adapt(*request, version), version, correlation_id, client_id)
                          : wire::encode_request(*request, version, correlation_id, client_id);
         },
-        .deliver = [reply = std::move(reply), routing_error](
+        .deliver = [reply = std::move(reply), routing_error, &caller, options](
                        PendingCall::RawResult raw, TimePoint now, bool may_retry) mutable {
             if (!raw) {
                 reply(std::move(raw).error(), now);
@@ -143,6 +146,10 @@ void call(
                     reply(CallError(std::move(error), true), now);
                     return PendingCall::Judged::done;
                 }
+                if constexpr (requires { answer.response.throttle_time_ms; })
+                    if (answer.response.throttle_time_ms > 0)
+                        caller.on_throttle(
+                            answer.node, options, Request::api_key, answer.version, answer.response.throttle_time_ms, now);
                 if (may_retry && routing_error && is_retriable(routing_error(answer.response)))
                     return PendingCall::Judged::retry_route;
             }

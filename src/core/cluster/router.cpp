@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/probe.hpp"
+#include "core/cluster/throttle.hpp"
 
 namespace ottla::core {
 namespace {
@@ -88,6 +89,8 @@ TimePoint Router::poll(TimePoint now) {
             next = std::min(next, peer.connection->poll(now));
         if (!peer.connection && (!peer.waiting.empty() || peer.wanted))
             next = std::min(next, peer.not_before);
+        if (peer.connection && !peer.waiting.empty() && peer.quiet_until > now)
+            next = std::min(next, peer.quiet_until);
         const bool forgotten = !peer.connection && peer.waiting.empty() && !peer.wanted && peer.failures == 0;
         it = forgotten ? peers_.erase(it) : std::next(it);
     }
@@ -353,7 +356,20 @@ void Router::open(const PeerKey& key, Peer& peer, TimePoint now) {
     std::string name = key.node < 0 ? fmt::format("{}/bootstrap", peer.address) : fmt::format("{}/{}", peer.address, key.node);
     log_.debug(LogContext::broker, "CONNECT", "{}: connecting", name);
     peer.connection = std::make_unique<Connection>(std::move(config), key.node, std::move(name), *this);
+    peer.quiet_until = {}; // that was said to the connection before it
     peer.connection->open(links_, address->host, address->port, now);
+}
+
+void Router::on_throttle(
+    int32_t node, const CallOptions& options, msg::ApiKey api, int16_t version, int32_t time_ms, TimePoint now) {
+    const std::chrono::milliseconds time(time_ms);
+    events_.on_throttle(node, time);
+    if (!client_throttles(api, version))
+        return; // it has been waited for already
+    const auto peer = peers_.find({node, options.lane, options.lane == Lane::general ? shared_lane : options.client});
+    if (peer != peers_.end())
+        peer->second.quiet_until = std::max(peer->second.quiet_until, now + time);
+    wake();
 }
 
 void Router::pump(const PeerKey& key, Peer& peer, TimePoint now) {
@@ -364,7 +380,7 @@ void Router::pump(const PeerKey& key, Peer& peer, TimePoint now) {
             open(key, peer, now);
         return;
     }
-    while (!peer.waiting.empty() && peer.connection && peer.connection->has_room()) {
+    while (!peer.waiting.empty() && peer.connection && now >= peer.quiet_until && peer.connection->has_room()) {
         Queued queued = std::move(peer.waiting.front());
         peer.waiting.pop_front();
         send(*peer.connection, std::move(queued), now);

@@ -29,6 +29,8 @@ public:
     void set_metadata(Metadata& metadata);
 
     void submit(PendingCall call) override;
+    void on_throttle(
+        int32_t node, const CallOptions& options, msg::ApiKey api, int16_t version, int32_t time_ms, TimePoint now) override;
     TimePoint poll(TimePoint now) override;
     int16_t usable_version(int32_t node, msg::ApiKey api) const;
     void prepare(int32_t node, Lane lane, uint32_t client);
@@ -65,6 +67,7 @@ private:
         int failures = 0;
         TimePoint not_before{};
         TimePoint last_failure{};
+        TimePoint quiet_until{}; ///< the broker has asked for it
         std::string address; ///< that the connection was opened to
     };
     struct Target {

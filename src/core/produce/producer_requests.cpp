@@ -91,8 +91,6 @@ void ProducerCore::on_answer(const std::vector<Sent>& sent, CallResult<msg::Prod
         return;
     }
     const msg::ProduceResponse& response = result->response;
-    if (response.throttle_time_ms > 0)
-        events_.on_throttle(result->node, std::chrono::milliseconds(response.throttle_time_ms));
     for (const auto& endpoint : response.node_endpoints)
         if (endpoint.port > 0 && endpoint.port <= 65535)
             cluster_.metadata.hint_broker({endpoint.node_id, endpoint.host, static_cast<uint16_t>(endpoint.port), endpoint.rack.value_or("")});

@@ -21,7 +21,8 @@ struct Events final : ClusterEvents {
         if (level <= 4)
             warnings.emplace_back(text);
     }
-    void on_throttle(int32_t, std::chrono::milliseconds) override {}
+    void on_throttle(int32_t node, std::chrono::milliseconds time) override { throttles.emplace_back(node, time.count()); }
+    std::vector<std::pair<int32_t, int64_t>> throttles;
     std::vector<Error> errors;
     std::vector<std::string> warnings;
 };
@@ -161,6 +162,7 @@ struct World {
     void reply_offsets(size_t index, Errc error = Errc::no_error) {
         auto& [host, seen] = others.at(index);
         msg::ListOffsetsResponse response;
+        response.throttle_time_ms = throttle_ms;
         auto& partition = response.topics.emplace_back().partitions.emplace_back();
         partition.error_code = static_cast<int16_t>(error);
         partition.offset = 42;
@@ -187,6 +189,7 @@ struct World {
     std::vector<int32_t> leaders = {1, 2};
     int32_t epoch = 3;
     int16_t metadata_max = 7;
+    int32_t throttle_ms = 0; ///< in answers to ListOffsets
     int metadata_requests = 0;
 };
 
@@ -203,6 +206,26 @@ TEST_CASE("a call goes to the leader, found through the bootstrap address", "[ro
     REQUIRE(world.results.size() == 1);
     CHECK(world.results[0]->node == 2);
     CHECK(world.results[0]->response.topics.at(0).partitions.at(0).offset == 42);
+}
+
+TEST_CASE("a throttled connection keeps quiet for as long as the broker wants, others go on", "[router]") {
+    World world;
+    world.ask_offsets(Leader{"t", 0});
+    world.serve();
+    world.throttle_ms = 500;
+    world.reply_offsets(0);
+    CHECK(world.events.throttles == std::vector<std::pair<int32_t, int64_t>>{{1, 500}});
+
+    world.ask_offsets(Leader{"t", 0});
+    world.ask_offsets(Leader{"t", 1});
+    world.serve();
+    REQUIRE(world.others.size() == 2);
+    CHECK(world.others[1].first == "b2");
+    CHECK(world.next == world.now + 500ms);
+    world.advance(500ms);
+    world.serve();
+    REQUIRE(world.others.size() == 3);
+    CHECK(world.others[2].first == "b1");
 }
 
 TEST_CASE("the bootstrap connection is given up once the brokers are known", "[router]") {
