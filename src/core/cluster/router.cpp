@@ -173,11 +173,12 @@ Router::Target Router::pick_any(TimePoint now) {
     for (size_t i = 0; i < config_.bootstrap_servers.size(); ++i)
         candidates.push_back(-1 - static_cast<int32_t>(i));
 
-    // A connection that is up wins, the least busy one first.
+    // A connection that is up and not throttled wins, the least busy one first.
     const Connection* best = nullptr;
     for (int32_t node : candidates) {
-        const Connection* connection = ready_connection({node, Lane::general, shared_lane});
-        if (connection && (!best || connection->in_flight() < best->in_flight()))
+        const PeerKey key{node, Lane::general, shared_lane};
+        const Connection* connection = ready_connection(key);
+        if (connection && now >= peers_[key].quiet_until && (!best || connection->in_flight() < best->in_flight()))
             best = connection;
     }
     if (best)
@@ -194,6 +195,8 @@ Router::Target Router::pick_any(TimePoint now) {
                 free.push_back(candidates[i]);
             else if (!it->second.connection)
                 target.not_before = std::min(target.not_before, it->second.not_before);
+            else if (now < it->second.quiet_until)
+                target.not_before = std::min(target.not_before, it->second.quiet_until);
             else if (!it->second.connection->opening_longer_than(hedge_after, now))
                 opening = true;
         }
@@ -206,7 +209,11 @@ Router::Target Router::pick_any(TimePoint now) {
             target.not_before = std::min(target.not_before, now + hedge_after);
         return opening;
     };
-    if (!choose(0, known))
+    const bool throttled = std::any_of(candidates.begin(), candidates.end(), [&](int32_t node) {
+        const auto it = peers_.find({node, Lane::general, shared_lane});
+        return it != peers_.end() && now < it->second.quiet_until;
+    });
+    if (!choose(0, known) && !throttled) // the cluster answers: its first addresses are no way around its quotas
         choose(known, candidates.size());
     return target;
 }
@@ -385,7 +392,8 @@ void Router::pump(const PeerKey& key, Peer& peer, TimePoint now) {
         peer.waiting.pop_front();
         send(*peer.connection, std::move(queued), now);
     }
-    room_wanted_ = room_wanted_ || (peer.connection && peer.connection->state() == Connection::State::ready && !peer.waiting.empty());
+    room_wanted_ = room_wanted_ || (peer.connection && peer.connection->state() == Connection::State::ready && now >= peer.quiet_until &&
+                                    !peer.waiting.empty());
 }
 
 void Router::send(Connection& connection, Queued queued, TimePoint now) {

@@ -73,8 +73,8 @@ public:
     ~ProducerCore() override;
 
     TimePoint poll(TimePoint now) override;
-    /// Transactional: who is asked before sending. Set once, before the first poll; then set_identity says when and as whom.
-    void set_gate(TransactionGate& gate) { gate_ = &gate; }
+    /// Transactional: who is asked before sending, until it is gone (nullptr). Set before the first poll; then set_identity says when and as whom.
+    void set_gate(TransactionGate* gate) { gate_ = gate; }
     /// Transactional: sends under this identity from now on, sequences beginning anew if it is another one. Nothing may be in flight.
     void set_identity(const Identity& identity);
     /// Batches that went out and are neither answered nor lost.

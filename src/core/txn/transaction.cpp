@@ -68,10 +68,10 @@ Transaction::Transaction(
     , log_(events, config.debug)
     , rng_(seed) {
     accumulator_.refuse(Errc::_state);
-    producer_.set_gate(*this);
+    producer_.set_gate(this);
 }
 
-Transaction::~Transaction() = default;
+Transaction::~Transaction() { producer_.set_gate(nullptr); }
 
 // ---- states
 
