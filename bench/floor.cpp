@@ -118,7 +118,7 @@ public:
             const record::RecordSize size = record::record_size(count, 0, {}, value, {});
             if (count && static_cast<size_t>(at - bytes_.data()) + size.total > limit_)
                 break;
-            at = record::put_record(at, size, count, 0, {}, value, {});
+            at = record::put_record(at, value.size(), count, 0, {}, value, {});
         }
         record::BatchHeader header;
         header.batch_length =

@@ -67,6 +67,8 @@ public:
         part.size_ = size;
         return part;
     }
+    /// What keeps the bytes; null: nothing does.
+    BufferBlock* block() const { return block_; }
     /// True when no other Buffer shares the block.
     bool unique() const { return block_ && block_->references.load(std::memory_order_acquire) == 1; }
 

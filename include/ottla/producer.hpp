@@ -14,6 +14,7 @@
 #include <ottla/error.hpp>
 #include <ottla/export.hpp>
 #include <ottla/log.hpp>
+#include <ottla/partitioner.hpp>
 #include <ottla/record.hpp>
 #include <ottla/types.hpp>
 
@@ -31,6 +32,10 @@ struct ProducerRecord {
     int32_t partition = partition_any; ///< partition_any: the partitioner decides
     int64_t timestamp_ms = 0;          ///< 0: now
     std::span<const Header> headers{};
+    /// The value is not copied but sent from where it is, if it is larger than message.copy.max.bytes: its bytes must stay as they
+    /// are until the message's report. Delivery::value() is then this very pointer. The report of a message that failed waits
+    /// until no connection reads the value any more, up to request.timeout.ms. Without effect in async_send, which copies.
+    bool lend_value = false;
 };
 
 /// Whether the broker stored a message, as far as the producer knows.
@@ -68,6 +73,9 @@ private:
     std::chrono::microseconds latency_{};
     void* opaque_ = nullptr;
     const uint8_t* encoded_ = nullptr; ///< the v2 record, length prefix included
+    Bytes lent_{};                     ///< the value, if it is the caller's
+    const uint8_t* rest_ = nullptr;    ///< what follows a value that lies elsewhere, up to `end_`
+    const uint8_t* end_ = nullptr;
 };
 
 /// A report that outlives the callback: for futures and coroutines.
@@ -86,6 +94,8 @@ struct ProducerOptions {
     DeliveryHandler on_delivery{};
     /// The same, a whole batch at once; wins over `on_delivery`.
     std::function<void(std::span<const Delivery>)> on_batch_delivery{};
+    /// Chooses partitions instead of the property `partitioner`.
+    PartitionerFunction partitioner{};
     /// Informational errors: the client recovers by itself. Called from poll() and flush().
     std::function<void(const KafkaError&)> on_error{};
     /// Log lines; default: to stderr. See log.hpp.
@@ -115,6 +125,12 @@ public:
     /// With a handler for this message alone, called from poll(), flush() or close(). Costs one allocation.
     void produce(const ProducerRecord& record, DeliveryHandler handler);
     void produce(const ProducerRecord& record, DeliveryHandler handler, error_code& ec);
+
+    /// Many records with one lock a partition instead of one a record. Returns how many were accepted; results[i] tells of
+    /// records[i], opaques[i] comes back in its report; both may be empty, or have an element for each record (else
+    /// _invalid_arg is thrown). A record that is refused does not stop those after it.
+    size_t produce_many(
+        std::span<const ProducerRecord> records, std::span<error_code> results = {}, std::span<void* const> opaques = {});
 
     /// Sends and completes with the report: `void(error_code, DeliveryReport)`. The record is encoded in this call, before
     /// the operation is initiated, so views may end with it. When the queue is full the record is copied and waits, first

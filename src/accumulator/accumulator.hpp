@@ -14,8 +14,10 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <ottla/error.hpp>
+#include <ottla/partitioner.hpp>
 #include <ottla/record.hpp>
 
+#include "accumulator/lent_value.hpp"
 #include "accumulator/partition_buffer.hpp"
 #include "config/client_config.hpp"
 
@@ -49,29 +51,26 @@ struct AccumulatorConfig {
     int64_t max_messages = 100'000;      ///< queue.buffering.max.messages, 0: no limit
     int64_t max_bytes = int64_t{1} << 30; ///< queue.buffering.max.kbytes
     size_t max_record_bytes = 1'000'000; ///< message.max.bytes, of key, value and headers
+    size_t copy_max = 65535; ///< message.copy.max.bytes: larger values that are lent are not copied
     config::Partitioner partitioner = config::Partitioner::consistent_random;
     std::chrono::milliseconds sticky{10}; ///< sticky.partitioning.linger.ms; zero: each record anew
-};
-
-struct SendRecord {
-    std::string_view topic;
-    Bytes key;
-    Bytes value;
-    std::span<const Header> headers;
-    int64_t timestamp_ms; ///< 0: now
-    int32_t partition;    ///< partition_any: the partitioner decides
-    Token token;
+    bool adaptive = false; ///< keyless records stick for a batch's size, and prefer short queues (KIP-794)
+    std::chrono::milliseconds availability{0}; ///< a partition whose batches have waited so long is left out; zero: none is
+    PartitionerFunction choose{}; ///< wins over `partitioner`
 };
 
 class Accumulator {
 public:
-    /// `wake` is called, from the appending thread, when the ready list was empty and is not any more.
-    Accumulator(AccumulatorConfig config, std::function<void()> wake);
+    /// `wake` is called, from the appending thread, when the ready list was empty and is not any more; `deliver` on any thread
+    /// with a batch that `hold` has kept.
+    Accumulator(AccumulatorConfig config, std::function<void()> wake, std::function<void(Batch*)> deliver = {});
     ~Accumulator();
 
     // --- any thread
     /// Errors: _queue_full, msg_size_too_large, _unknown_partition, _unknown_topic and what else metadata said of the topic.
-    Errc append(const SendRecord& record);
+    Errc append(SendRecord record);
+    /// Many at once, with one lock a partition and run: codes[i] tells of records[i]. Records of a partition keep their order.
+    void append(std::span<SendRecord> records, std::span<Errc> codes);
     /// Gives back the credit of `batch`, which is settled, and the batch itself.
     void finish(Batch* batch);
     /// Messages accepted and not finished.
@@ -89,7 +88,7 @@ public:
 
     // --- the core
     /// The outcome of `batch` is known; what is left is its report.
-    void settle(const Batch& batch) { settled_.fetch_add(batch.count, std::memory_order_relaxed); }
+    void settle(const Batch& batch);
     /// Messages accepted whose outcome is not known, those included that are still on their way into a buffer. Now and then
     /// more than there are, never less.
     int64_t unsettled() const {
@@ -121,6 +120,11 @@ public:
     /// Every topic that was ever used, in no order.
     std::vector<Topic*> topics() const;
 
+    /// The report of `batch`, which is settled, has to wait for connections that still read values of it: `deliver` follows.
+    bool hold(Batch& batch) { return batch.gathered != 0 && lent_.hold(batch); }
+    /// All connections are closed: what is held, to be delivered now.
+    BatchList release_held() { return lent_.release_all(); }
+
     /// Milliseconds since 1970 by the coarse clock: what records are stamped with. Replaced by simulations.
     static int64_t (*coarse_now_ms)();
     /// Begins the calling thread's choices of partitions anew, from `seed`. For simulations.
@@ -129,17 +133,25 @@ public:
 private:
     Topic& find_topic(std::string_view name);
     Topic& look_up_topic(std::string_view name);
-    int32_t choose(Topic& topic, Bytes key, const PartitionTable& table);
-    Errc append_unassigned(Topic& topic, AppendRecord record, int32_t partition);
+    int32_t choose(Topic& topic, const SendRecord& record, const PartitionTable& table);
+    int32_t ask_application(Topic& topic, const SendRecord& record, const PartitionTable& table);
+    int32_t choose_keyless(Topic& topic, size_t payload, const PartitionTable& table);
+    int32_t pick_available(const PartitionTable& table) const;
+    int32_t pick_least_loaded(const PartitionTable& table) const;
+    Errc measure(SendRecord& record) const;
+    Errc locate(SendRecord& record, PartitionBuffer*& buffer);
+    bool append_unassigned(Topic& topic, SendRecord& record);
+    void lend(SendRecord& record);
     void list(PartitionBuffer& buffer);
-    Errc take_credit(int64_t bytes);
-    void return_credit(int64_t bytes);
+    Errc take_credit(int64_t count, int64_t bytes);
+    void return_credit(int64_t count, int64_t bytes);
 
     const AccumulatorConfig config_;
     const std::function<void()> wake_;
     const uint64_t serial_; ///< tells this accumulator's entries in threads' caches from those of others
     ChunkPool chunks_;
     BatchPool batches_;
+    LentPool lent_;
     const Supplies supplies_;
     static constexpr int64_t closed = int64_t{1} << 62; ///< in messages_: one look tells that there is neither credit nor a refusal
     std::atomic<int64_t> messages_{0};

@@ -1,5 +1,8 @@
 #include "accumulator/batch.hpp"
 
+#include "accumulator/lent_value.hpp"
+#include "record/record_parser.hpp"
+
 namespace ottla::accumulator {
 
 void Batch::reset() {
@@ -11,6 +14,7 @@ void Batch::reset() {
     kinds.clear();
     wanted.clear();
     count = 0;
+    gathered = 0;
     bytes = 0;
     payload_bytes = 0;
     base_timestamp_ms = max_timestamp_ms = 0;
@@ -30,6 +34,28 @@ void Batch::reset() {
     possibly_persisted = false;
     latency = {};
     served = 0;
+    being_read = 0;
+}
+
+Token Batch::token(int32_t record) const {
+    const Token raw = raw_token(record);
+    return raw.kind == TokenKind::lent ? reinterpret_cast<const LentValue*>(raw.value)->token : raw;
+}
+
+LentValue* Batch::lent(int32_t record) const {
+    const Token raw = raw_token(record);
+    return raw.kind == TokenKind::lent ? reinterpret_cast<LentValue*>(raw.value) : nullptr;
+}
+
+RecordView Batch::view(int32_t index, const uint8_t* encoded, const Chunk& chunk) const {
+    const record::BatchContext context{.base_timestamp = base_timestamp_ms};
+    const uint8_t* const end = chunk.memory.data() + chunk.end;
+    RecordView view;
+    if (chunk.gathered())
+        record::RecordParser::parse_gathered(encoded, chunk.memory.data() + chunk.value_at, end, lent(index)->value, context, view);
+    else
+        record::RecordParser::parse(encoded, end, context, view);
+    return view;
 }
 
 BatchPool::~BatchPool() {

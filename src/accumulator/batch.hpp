@@ -10,8 +10,10 @@
 
 #include <ottla/buffer.hpp>
 #include <ottla/error.hpp>
+#include <ottla/record.hpp>
 #include <ottla/types.hpp>
 
+#include "base/varint.hpp"
 #include "record/batch_header.hpp"
 
 namespace ottla::accumulator {
@@ -23,7 +25,10 @@ enum class TokenKind : uint8_t {
     opaque,    ///< the application's pointer
     callback,  ///< a handler of this message, served by poll
     operation, ///< an asynchronous operation, completed when the outcome is known
+    lent,      ///< a LentValue, which has the message's own token
 };
+
+struct LentValue;
 
 /// What the application attached to a message.
 struct Token {
@@ -31,13 +36,27 @@ struct Token {
     TokenKind kind = TokenKind::opaque;
 };
 
-/// A run of encoded records. Records never straddle chunks.
+/// A run of encoded records; they never straddle chunks. Or one record without its value, which lies elsewhere.
 struct Chunk {
     Buffer memory;
     size_t begin = 0; ///< of the first chunk: room for the batch header
     size_t end = 0;
+    size_t value_at = 0; ///< where in `memory` the value belongs that lies elsewhere; 0: there is none
+    Buffer value{};      ///< that value, until its report
 
+    bool gathered() const { return value_at != 0; }
     std::span<const uint8_t> records() const { return memory.span().subspan(begin, end - begin); }
+    /// Calls f(bytes) for the pieces that follow one another on the wire.
+    template <class F>
+    void for_each_piece(F&& f) const {
+        if (!gathered()) {
+            f(records());
+            return;
+        }
+        f(memory.span().subspan(begin, value_at - begin));
+        f(value.span());
+        f(memory.span().subspan(value_at, end - value_at));
+    }
 };
 
 struct Batch {
@@ -51,6 +70,7 @@ struct Batch {
     std::vector<TokenKind> kinds;      ///< by record; empty: all are opaque
     std::vector<int32_t> wanted;       ///< by record, of a topic whose partitions are not known yet
     int32_t count = 0;
+    int32_t gathered = 0;              ///< records whose values lie elsewhere
     size_t bytes = 0;                  ///< with framing, uncompressed
     size_t payload_bytes = 0;          ///< keys and values: what the credit counts
     int64_t base_timestamp_ms = 0;
@@ -85,11 +105,39 @@ struct Batch {
     Duration latency{};
 
     int32_t served = 0; ///< reports already served, when a callback threw in the middle
+    int being_read = 0; ///< gathered values that a connection still reads; while it waits in the LentPool
 
-    Token token(int32_t record) const {
+    /// As it is stored.
+    Token raw_token(int32_t record) const {
         const auto i = static_cast<size_t>(record);
         return {tokens.empty() ? 0 : tokens[i], kinds.empty() ? TokenKind::opaque : kinds[i]};
     }
+    /// The message's own.
+    Token token(int32_t record) const;
+    /// Null: the message's value was copied.
+    LentValue* lent(int32_t record) const;
+    /// Calls f(index, encoded, chunk) for each record; `encoded` has its length prefix, and lacks its value if the chunk is
+    /// a gathered one.
+    template <class F>
+    void for_each_record(F&& f) const {
+        int32_t index = 0;
+        for (const Chunk& chunk : chunks) {
+            const uint8_t* at = chunk.memory.data() + chunk.begin;
+            const uint8_t* const end = chunk.memory.data() + chunk.end;
+            if (chunk.gathered()) {
+                f(index++, at, chunk);
+                continue;
+            }
+            while (at != end) {
+                int32_t length = 0;
+                const uint8_t* const body = get_varint32(at, end, length);
+                f(index++, at, chunk);
+                at = body + length;
+            }
+        }
+    }
+    /// The record that for_each_record hands out, decoded. Its offset is its place in the batch.
+    RecordView view(int32_t index, const uint8_t* encoded, const Chunk& chunk) const;
     /// Back to the state of a new one; memory of the vectors is kept.
     void reset();
 };

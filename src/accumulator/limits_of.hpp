@@ -8,7 +8,7 @@
 namespace ottla::accumulator {
 
 /// What the properties say of the append path.
-inline AccumulatorConfig limits_of(const config::ClientConfig& config) {
+inline AccumulatorConfig limits_of(const config::ClientConfig& config, PartitionerFunction choose = {}) {
     return {
         .limits =
             {.bytes = static_cast<size_t>(std::min(config.batch_size, config.message_max_bytes)),
@@ -16,8 +16,12 @@ inline AccumulatorConfig limits_of(const config::ClientConfig& config) {
         .max_messages = config.queue_max_messages,
         .max_bytes = config.queue_max_kbytes * 1024,
         .max_record_bytes = static_cast<size_t>(config.message_max_bytes),
+        .copy_max = static_cast<size_t>(config.message_copy_max_bytes),
         .partitioner = config.partitioner,
         .sticky = config.sticky_linger,
+        .adaptive = config.adaptive_partitioning,
+        .availability = config.partition_availability,
+        .choose = std::move(choose),
     };
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "accumulator/lent_value.hpp"
 #include "record/record_writer.hpp"
 
 namespace ottla::accumulator {
@@ -21,6 +22,8 @@ void PartitionBuffer::open(TimePoint since) {
     // One precise stamp a batch: linger, timeout and latency count from it.
     open_->opened = since == TimePoint{} ? precise_now() : since;
     open_->chunks.push_back({supplies_.chunks.take(small_chunk), record::batch_header_size, record::batch_header_size});
+    if (load.fetch_add(1, std::memory_order_relaxed) <= 0)
+        progress.store(open_->opened, std::memory_order_relaxed);
 }
 
 void PartitionBuffer::close() {
@@ -29,42 +32,62 @@ void PartitionBuffer::close() {
     open_ = nullptr;
 }
 
-uint8_t* PartitionBuffer::room(size_t size) {
-    Chunk* chunk = &open_->chunks.back();
-    if (chunk->memory.size() - chunk->end < size) {
-        open_->chunks.push_back({supplies_.chunks.take(std::max(size, large_chunk)), 0, 0});
-        chunk = &open_->chunks.back();
-    }
-    return chunk->memory.mutable_data() + chunk->end;
+void PartitionBuffer::add_chunk(size_t size) {
+    open_->chunks.push_back({supplies_.chunks.take(std::max(size, large_chunk)), 0, 0});
 }
 
-PartitionBuffer::Appended PartitionBuffer::append(const AppendRecord& record) {
-    std::lock_guard lock(mutex_);
+// A record whose value stays where it is: a chunk of its own, in memory that the next one goes on with. Returns its size.
+size_t PartitionBuffer::gather(Batch& batch, const SendRecord& record, int64_t timestamp_delta) {
+    const auto size = record::record_size(batch.count, timestamp_delta, record.key, record.value, record.headers);
+    const size_t from = batch.chunks.back().end;
+    Chunk chunk{batch.chunks.back().memory, from, from};
+    uint8_t* const out = chunk.memory.mutable_data();
+    uint8_t* at = record::put_head(out + from, size.body, batch.count, timestamp_delta, record.key, record.value.size());
+    chunk.value_at = static_cast<size_t>(at - out);
+    chunk.end = static_cast<size_t>(record::put_headers(at, record.headers) - out);
+    chunk.value = record.gathered ? *record.gathered : reinterpret_cast<LentValue*>(record.token.value)->gather();
+    if (batch.chunks.back().begin == from && batch.chunks.size() > 1) // nothing is in it
+        batch.chunks.pop_back();
+    Chunk next{chunk.memory, chunk.end, chunk.end};
+    batch.chunks.push_back(std::move(chunk));
+    batch.chunks.push_back(std::move(next));
+    ++batch.gathered;
+    return size.total;
+}
+
+PartitionBuffer::Appended PartitionBuffer::add(const SendRecord& record) {
     auto result = Appended::quietly;
-    const auto measure = [&] {
-        const int32_t offset_delta = open_ ? open_->count : 0;
-        const int64_t timestamp_delta = open_ && open_->count ? record.timestamp_ms - open_->base_timestamp_ms : 0;
-        return record::record_size(offset_delta, timestamp_delta, record.key, record.value, record.headers);
-    };
-    record::RecordSize size = measure();
-    if (open_ && open_->bytes + size.total > supplies_.limits.bytes) {
-        close();
-        result = Appended::filled;
-        size = measure();
+    const size_t bound = record::max_record_size(record.payload, record.headers.size());
+    if (open_ && open_->bytes + bound > supplies_.limits.bytes) [[unlikely]] {
+        const auto exact = record::record_size(
+            open_->count, record.timestamp_ms - open_->base_timestamp_ms, record.key, record.value, record.headers);
+        if (open_->bytes + exact.total > supplies_.limits.bytes) {
+            close();
+            result = Appended::filled;
+        }
     }
-    if (!open_) {
+    if (!open_) [[unlikely]] {
         open(record.since);
         result = std::max(result, Appended::opened);
+        open_->base_timestamp_ms = open_->max_timestamp_ms = record.timestamp_ms;
     }
     Batch& batch = *open_;
-    if (batch.count == 0)
-        batch.base_timestamp_ms = batch.max_timestamp_ms = record.timestamp_ms;
-    uint8_t* at = room(size.total);
-    record::put_record(
-        at, size, batch.count, record.timestamp_ms - batch.base_timestamp_ms, record.key, record.value, record.headers);
-    batch.chunks.back().end += size.total;
-    batch.bytes += size.total;
-    batch.payload_bytes += payload_size(record);
+    const int64_t timestamp_delta = record.timestamp_ms - batch.base_timestamp_ms;
+    const bool gathers = record.token.kind == TokenKind::lent && record.value.size() > supplies_.copy_max;
+    const size_t needed = gathers ? bound - record.value.size() : bound;
+    if (const Chunk& last = batch.chunks.back(); last.memory.size() - last.end < needed) [[unlikely]]
+        add_chunk(needed);
+    if (gathers) [[unlikely]] {
+        batch.bytes += gather(batch, record, timestamp_delta);
+    } else {
+        Chunk& chunk = batch.chunks.back();
+        uint8_t* const at = chunk.memory.mutable_data() + chunk.end;
+        const auto size = static_cast<size_t>(
+            record::put_record(at, record.payload, batch.count, timestamp_delta, record.key, record.value, record.headers) - at);
+        chunk.end += size;
+        batch.bytes += size;
+    }
+    batch.payload_bytes += record.payload;
     batch.max_timestamp_ms = std::max(batch.max_timestamp_ms, record.timestamp_ms);
 
     if (record.token.value || !batch.tokens.empty()) {
@@ -75,10 +98,10 @@ PartitionBuffer::Appended PartitionBuffer::append(const AppendRecord& record) {
         batch.kinds.resize(static_cast<size_t>(batch.count));
         batch.kinds.push_back(record.token.kind);
     }
-    if (partition_ == partition_any)
-        batch.wanted.push_back(record.wanted_partition);
+    if (partition_ == partition_any) [[unlikely]]
+        batch.wanted.push_back(record.partition);
     ++batch.count;
-    if (batch.count >= supplies_.limits.records || batch.bytes >= supplies_.limits.bytes) {
+    if (batch.count >= supplies_.limits.records || batch.bytes >= supplies_.limits.bytes) [[unlikely]] {
         close();
         result = Appended::filled;
     }

@@ -5,6 +5,8 @@
 #include <atomic>
 #include <chrono>
 #include <mutex>
+#include <span>
+#include <string_view>
 
 #include <ottla/error.hpp>
 #include <ottla/record.hpp>
@@ -24,25 +26,24 @@ struct Supplies {
     ChunkPool& chunks;
     BatchPool& batches;
     BatchLimits limits;
+    size_t copy_max = 65535; ///< message.copy.max.bytes: larger values that are lent are not copied
 };
 
-struct AppendRecord {
+struct SendRecord {
+    std::string_view topic;
     Bytes key;
     Bytes value;
     std::span<const Header> headers;
-    int64_t timestamp_ms;
+    int64_t timestamp_ms; ///< 0: now
+    int32_t partition;    ///< partition_any: the partitioner decides
     Token token;
-    int32_t wanted_partition = partition_any; ///< kept only in unassigned buffers
-    TimePoint since{};                        ///< when it was accepted, if that is not now
-};
+    bool lends = false;   ///< the value stays where it is until the report
 
-/// What the credit counts of a record: its payload, without framing.
-inline size_t payload_size(const AppendRecord& record) {
-    size_t size = record.key.size() + record.value.size();
-    for (const Header& header : record.headers)
-        size += header.key.size() + header.value.size();
-    return size;
-}
+    // --- filled in on the way
+    size_t payload = 0; ///< what the credit counts: keys and values, without framing
+    TimePoint since{};  ///< when it was accepted, if that is not now
+    const Buffer* gathered = nullptr; ///< the lent value as part of a batch before
+};
 
 class PartitionBuffer {
 public:
@@ -55,8 +56,19 @@ public:
         opened,  ///< a batch began: linger counts from now
         filled,  ///< a batch is complete
     };
-    /// Any thread. The record is encoded before it returns.
-    Appended append(const AppendRecord& record);
+    /// Any thread. The record, complete, is encoded before it returns.
+    Appended append(const SendRecord& record) {
+        std::lock_guard lock(mutex_);
+        return add(record);
+    }
+    /// The same for some of `records`, in their order.
+    Appended append(std::span<const SendRecord> records, std::span<const uint8_t> which) {
+        std::lock_guard lock(mutex_);
+        auto result = Appended::quietly;
+        for (const uint8_t i : which)
+            result = std::max(result, add(records[i]));
+        return result;
+    }
 
     /// Takes what is complete; the open batch too when `now` is past its linger or `flush` is set. At most `max` batches.
     BatchList take(TimePoint now, Duration linger, bool flush, size_t max);
@@ -74,6 +86,11 @@ public:
     Topic& topic() const { return topic_; }
     int32_t partition() const { return partition_; }
 
+    // What keyless records go by, from any thread.
+    std::atomic<int32_t> load{0};         ///< batches begun and not settled
+    std::atomic<TimePoint> progress{};    ///< when one was sent last, or begun while there was none
+    std::atomic<bool> has_leader{true};
+
     // Membership of the accumulator's ready list.
     std::atomic<bool> listed{false};
     PartitionBuffer* next_ready = nullptr;
@@ -81,9 +98,11 @@ public:
     void* core_state = nullptr;
 
 private:
+    Appended add(const SendRecord& record);
     void open(TimePoint since);
     void close();
-    uint8_t* room(size_t size);
+    void add_chunk(size_t size);
+    size_t gather(Batch& batch, const SendRecord& record, int64_t timestamp_delta);
 
     Topic& topic_;
     const int32_t partition_;

@@ -1,6 +1,7 @@
 #include "accumulator/partitioner.hpp"
 
 #include <cstring>
+#include <ottla/partitioner.hpp>
 #include <zlib.h>
 
 namespace ottla::accumulator {
@@ -73,3 +74,19 @@ int32_t partition_of(config::Partitioner partitioner, Bytes key, int32_t partiti
 }
 
 } // namespace ottla::accumulator
+
+namespace ottla {
+
+int32_t partition_by_murmur2(Bytes key, int32_t partition_count) {
+    return accumulator::partition_of(config::Partitioner::murmur2, key, partition_count);
+}
+
+int32_t partition_by_crc32(Bytes key, int32_t partition_count) {
+    return accumulator::partition_of(config::Partitioner::consistent, key, partition_count);
+}
+
+int32_t partition_by_fnv1a(Bytes key, int32_t partition_count) {
+    return accumulator::partition_of(config::Partitioner::fnv1a, key, partition_count);
+}
+
+} // namespace ottla

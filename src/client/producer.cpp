@@ -1,6 +1,9 @@
 // The Producer handle: thin calls into what it stands for.
 #include <ottla/producer.hpp>
 
+#include <algorithm>
+#include <array>
+
 #include "client/producer_impl.hpp"
 #include "client/producer_send.hpp"
 #include "record/record_parser.hpp"
@@ -78,6 +81,26 @@ void Producer::produce(const ProducerRecord& record, DeliveryHandler handler, er
     ec = code_of(code);
 }
 
+size_t Producer::produce_many(
+    std::span<const ProducerRecord> records, std::span<error_code> results, std::span<void* const> opaques) {
+    const auto fits = [&](size_t size) { return size == 0 || size == records.size(); };
+    if (!fits(results.size()) || !fits(opaques.size()))
+        refuse(Error(Errc::_invalid_arg, "produce_many: results and opaques must have an element for each record, or none"));
+    size_t accepted = 0;
+    std::array<Errc, client::ProducerImpl::most_at_once> codes;
+    for (size_t from = 0; from < records.size(); from += codes.size()) {
+        const size_t count = std::min(codes.size(), records.size() - from);
+        impl_->append_many(
+            records.subspan(from, count), opaques.empty() ? opaques : opaques.subspan(from, count), std::span(codes).first(count));
+        for (size_t i = 0; i < count; ++i) {
+            accepted += codes[i] == Errc::no_error;
+            if (!results.empty())
+                results[from + i] = code_of(codes[i]);
+        }
+    }
+    return accepted;
+}
+
 struct Producer::PreparedSend {
     std::shared_ptr<client::AsyncSend> send;
 };
@@ -149,12 +172,16 @@ RecordView Delivery::record() const {
     RecordView view;
     // Written by ourselves, so there is no end to check against but its own length.
     const record::BatchContext context{.base_offset = 0, .base_timestamp = base_timestamp_ms_};
+    if (rest_) {
+        record::RecordParser::parse_gathered(encoded_, rest_, end_, lent_, context, view);
+        return view;
+    }
     record::RecordParser::parse(encoded_, encoded_ + max_varint32 + INT32_MAX, context, view);
     return view;
 }
 
 int64_t Delivery::timestamp_ms() const { return log_append_time_ms_ >= 0 ? log_append_time_ms_ : record().timestamp_ms(); }
 Bytes Delivery::key() const { return record().key(); }
-Bytes Delivery::value() const { return record().value(); }
+Bytes Delivery::value() const { return lent_.is_null() ? record().value() : lent_; }
 
 } // namespace ottla

@@ -1,6 +1,7 @@
 #include "client/producer_impl.hpp"
 
 #include <algorithm>
+#include <array>
 #include <random>
 #include <thread>
 
@@ -66,10 +67,10 @@ ProducerImpl::ProducerImpl(std::shared_ptr<engine::Loop> loop, config::ClientCon
     , config_(std::move(config))
     , options_(std::move(options))
     , events_(config_, ClientKind::producer, options_.on_log, options_.on_error)
-    , accumulator_(limits_of(config_), [this] {
+    , accumulator_(limits_of(config_, options_.partitioner), [this] {
         if (!rung_.exchange(true, std::memory_order_acq_rel))
             loop_->notify();
-    }) {
+    }, [this](Batch* batch) { report(batch); }) {
     events_.set_waker([this] { wake_waiters(); });
     if (!config_.transactional_id.empty())
         accumulator_.refuse(Errc::_state); // until a transaction begins
@@ -85,6 +86,8 @@ ProducerImpl::~ProducerImpl() {
         core_->close(Error(Errc::_destroy), engine::Loop::now());
     }
     fail_unstarted(Error(Errc::_destroy)); // a thread may have been in the middle of an append when the core closed
+    for (BatchList held = accumulator_.release_held(); !held.empty();)
+        finish(held.pop());
     while (!delivered_.empty())
         finish(delivered_.pop());
 }
@@ -145,6 +148,8 @@ void ProducerImpl::tear_down(const Error& error, TimePoint now) {
         core_.reset();
         cluster_.reset();
     }
+    for (BatchList held = accumulator_.release_held(); !held.empty();)
+        report(held.pop());
     fail_unstarted(error);
     std::deque<WaitingSend> waiting;
     {
@@ -166,6 +171,8 @@ void ProducerImpl::on_context_gone() noexcept {
     if (core_)
         core_->close(error, engine::Loop::now());
     accumulator_.refuse(Errc::_destroy);
+    for (BatchList held = accumulator_.release_held(); !held.empty();)
+        report(held.pop());
     fail_unstarted(error);
     {
         std::lock_guard lock(waiting_mutex_);
@@ -199,6 +206,11 @@ Error ProducerImpl::fatal_error() const {
 }
 
 void ProducerImpl::deliver(Batch* batch) {
+    if (!accumulator_.hold(*batch))
+        report(batch);
+}
+
+void ProducerImpl::report(Batch* batch) {
     complete_operations(*batch);
     if (wants_report(*batch)) {
         bool wake = false;
@@ -215,10 +227,9 @@ void ProducerImpl::deliver(Batch* batch) {
 }
 
 bool ProducerImpl::wants_report(const Batch& batch) const {
-    if (!batch.kinds.empty())
-        for (const TokenKind kind : batch.kinds)
-            if (kind == TokenKind::callback)
-                return true;
+    for (int32_t i = 0; i < static_cast<int32_t>(batch.kinds.size()); ++i)
+        if (batch.token(i).kind == TokenKind::callback)
+            return true;
     if (!options_.on_delivery && !options_.on_batch_delivery)
         return false;
     return batch.error || !config_.report_only_error;
@@ -227,11 +238,12 @@ bool ProducerImpl::wants_report(const Batch& batch) const {
 void ProducerImpl::complete_operations(const Batch& batch) {
     if (batch.kinds.empty())
         return;
-    for_each(batch, 0, [&](int32_t index, const uint8_t* encoded) {
+    Delivery delivery = describe(batch);
+    batch.for_each_record([&](int32_t index, const uint8_t* encoded, const accumulator::Chunk& chunk) {
         const Token token = batch.token(index);
         if (token.kind != TokenKind::operation)
             return;
-        const Delivery delivery = describe(batch, index, encoded);
+        describe(delivery, batch, index, encoded, chunk);
         AsyncSend::release(token.value)
             ->settle(
                 delivery.error(),
@@ -255,7 +267,29 @@ Errc ProducerImpl::append(const ProducerRecord& record, Token token) {
          .headers = record.headers,
          .timestamp_ms = record.timestamp_ms,
          .partition = record.partition,
-         .token = token});
+         .token = token,
+         .lends = record.lend_value && token.kind != TokenKind::operation});
+}
+
+void ProducerImpl::append_many(std::span<const ProducerRecord> records, std::span<void* const> opaques, std::span<Errc> codes) {
+    if (!loop_->alive()) {
+        std::fill(codes.begin(), codes.end(), Errc::_destroy);
+        return;
+    }
+    std::array<accumulator::SendRecord, most_at_once> prepared;
+    for (size_t i = 0; i < records.size(); ++i) {
+        const ProducerRecord& record = records[i];
+        prepared[i] = {
+            .topic = record.topic,
+            .key = record.key,
+            .value = record.value,
+            .headers = record.headers,
+            .timestamp_ms = record.timestamp_ms,
+            .partition = record.partition,
+            .token = {opaques.empty() ? 0 : reinterpret_cast<uintptr_t>(opaques[i]), TokenKind::opaque},
+            .lends = record.lend_value};
+    }
+    accumulator_.append(std::span(prepared).first(records.size()), codes);
 }
 
 Error ProducerImpl::explain(Errc code, const ProducerRecord& record) const {
@@ -353,50 +387,41 @@ void ProducerImpl::retry_waiting() {
 
 // ---- reports out
 
-template <class F>
-void ProducerImpl::for_each(const Batch& batch, int32_t from, F&& f) {
-    int32_t index = 0;
-    for (const accumulator::Chunk& chunk : batch.chunks) {
-        const auto bytes = chunk.records();
-        const uint8_t* at = bytes.data();
-        const uint8_t* const end = at + bytes.size();
-        while (at != end) {
-            if (index >= from)
-                f(index, at);
-            ++index;
-            int32_t length = 0;
-            at = get_varint32(at, end, length);
-            at += length;
-        }
-    }
-}
-
-Delivery ProducerImpl::describe(const Batch& batch, int32_t index, const uint8_t* encoded) {
+// What all messages of a batch share.
+Delivery ProducerImpl::describe(const Batch& batch) {
     Delivery delivery;
     const bool ok = !batch.error;
     delivery.error_ = batch.error.code;
     delivery.detail_ = &batch.error.detail;
-    if (!ok && !batch.record_errors.empty()) { // some records were invalid, the others fell with them (KIP-467)
-        const auto found = std::find_if(
-            batch.record_errors.begin(), batch.record_errors.end(), [index](const auto& entry) { return entry.first == index; });
-        if (found == batch.record_errors.end())
-            delivery.error_ = make_error_code(Errc::_invalid_different_record);
-        else if (!found->second.empty())
-            delivery.detail_ = &found->second;
-    }
     delivery.topic_ = batch.topic->name;
     delivery.partition_ = batch.partition;
-    delivery.offset_ = ok && batch.base_offset >= 0 ? batch.base_offset + index : offset_invalid;
     delivery.log_append_time_ms_ = ok ? batch.log_append_time_ms : -1;
     delivery.base_timestamp_ms_ = batch.base_timestamp_ms;
     delivery.status_ = batch.possibly_persisted ? MessageStatus::possibly_persisted
                        : ok                     ? MessageStatus::persisted
                                                 : MessageStatus::not_persisted;
     delivery.latency_ = std::chrono::duration_cast<std::chrono::microseconds>(batch.latency);
+    return delivery;
+}
+
+void ProducerImpl::describe(
+    Delivery& delivery, const Batch& batch, int32_t index, const uint8_t* encoded, const accumulator::Chunk& chunk) {
+    delivery.encoded_ = encoded;
+    if (!batch.error) {
+        delivery.offset_ = batch.base_offset >= 0 ? batch.base_offset + index : offset_invalid;
+    } else if (!batch.record_errors.empty()) { // some records were invalid, the others fell with them (KIP-467)
+        const auto found = std::find_if(
+            batch.record_errors.begin(), batch.record_errors.end(), [index](const auto& entry) { return entry.first == index; });
+        const bool invalid = found != batch.record_errors.end();
+        delivery.error_ = invalid ? batch.error.code : make_error_code(Errc::_invalid_different_record);
+        delivery.detail_ = invalid && !found->second.empty() ? &found->second : &batch.error.detail;
+    }
     const Token token = batch.token(index);
     delivery.opaque_ = token.kind == TokenKind::opaque ? reinterpret_cast<void*>(token.value) : nullptr;
-    delivery.encoded_ = encoded;
-    return delivery;
+    const accumulator::LentValue* lent = batch.kinds.empty() ? nullptr : batch.lent(index);
+    delivery.lent_ = lent ? lent->value : Bytes();
+    delivery.rest_ = chunk.gathered() ? chunk.memory.data() + chunk.value_at : nullptr;
+    delivery.end_ = chunk.memory.data() + chunk.end;
 }
 
 void ProducerImpl::finish(Batch* batch) {
@@ -445,7 +470,10 @@ size_t ProducerImpl::serve_batch(Batch* batch) {
     size_t count = 0;
     static thread_local std::vector<Delivery> spare;
     std::vector<Delivery> reports = std::move(spare); // moved out, since a callback may poll in its turn
-    for_each(*batch, batch->served, [&](int32_t index, const uint8_t* encoded) {
+    Delivery delivery = describe(*batch);
+    batch->for_each_record([&](int32_t index, const uint8_t* encoded, const accumulator::Chunk& chunk) {
+        if (index < batch->served)
+            return;
         batch->served = index + 1;
         const Token token = batch->token(index);
         if (token.kind == TokenKind::operation)
@@ -454,17 +482,19 @@ size_t ProducerImpl::serve_batch(Batch* batch) {
             const std::unique_ptr<DeliveryHandler> handler(reinterpret_cast<DeliveryHandler*>(token.value));
             if (!quiet) {
                 ++count;
-                (*handler)(describe(*batch, index, encoded));
+                describe(delivery, *batch, index, encoded, chunk);
+                (*handler)(delivery);
             }
             return;
         }
         if (quiet)
             return;
+        describe(delivery, *batch, index, encoded, chunk);
         if (options_.on_batch_delivery) {
-            reports.push_back(describe(*batch, index, encoded));
+            reports.push_back(delivery);
         } else if (options_.on_delivery) {
             ++count;
-            options_.on_delivery(describe(*batch, index, encoded));
+            options_.on_delivery(delivery);
         }
     });
     if (!reports.empty()) {

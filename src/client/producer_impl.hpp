@@ -33,6 +33,9 @@ public:
 
     // --- any thread
     Errc append(const ProducerRecord& record, accumulator::Token token);
+    static constexpr size_t most_at_once = 128;
+    /// At most most_at_once records; codes[i] tells of records[i].
+    void append_many(std::span<const ProducerRecord> records, std::span<void* const> opaques, std::span<Errc> codes);
     Error explain(Errc code, const ProducerRecord& record) const;
     size_t poll(std::chrono::milliseconds timeout);
     size_t flush(std::chrono::milliseconds timeout);
@@ -74,6 +77,7 @@ private:
 
     // --- core::produce::BatchSink, on the loop
     void deliver(accumulator::Batch* batch) override;
+    void report(accumulator::Batch* batch);
     void on_fatal(const Error& error) override;
 
     using TransactionDone = MoveOnlyFunction<void(Error)>;
@@ -87,9 +91,13 @@ private:
     void retry_waiting();
     size_t waiting_count() const;
     void wake_waiters();
-    template <class F>
-    static void for_each(const accumulator::Batch& batch, int32_t from, F&& f);
-    static Delivery describe(const accumulator::Batch& batch, int32_t index, const uint8_t* encoded);
+    static Delivery describe(const accumulator::Batch& batch);
+    static void describe(
+        Delivery& delivery,
+        const accumulator::Batch& batch,
+        int32_t index,
+        const uint8_t* encoded,
+        const accumulator::Chunk& chunk);
 
     const std::shared_ptr<engine::Loop> loop_;
     const config::ClientConfig config_;

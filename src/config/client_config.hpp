@@ -80,6 +80,9 @@ struct ClientConfig {
     int32_t compression_level = -1;
     Partitioner partitioner = Partitioner::consistent_random;
     milliseconds sticky_linger{10}; // sticky.partitioning.linger.ms
+    bool adaptive_partitioning = false; // ottla.partitioner.adaptive
+    milliseconds partition_availability{0}; // ottla.partitioner.availability.timeout.ms
+    int32_t message_copy_max_bytes = 65'535;
     bool report_only_error = false;
 
     // --- consumer

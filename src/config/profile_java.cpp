@@ -23,6 +23,7 @@ constexpr ProfileValue rows[] = {
     {"queue.buffering.max.messages", "0", P},
     {"queue.buffering.max.kbytes", "32768", P}, // there: buffer.memory
     {"partitioner", "murmur2_random", P},
+    {"ottla.partitioner.adaptive", "true", P},
     {"isolation.level", "read_uncommitted", C},
 };
 

@@ -117,9 +117,9 @@ constexpr Property rows[] = {
      .target = &C::message_max_bytes,
      .doc = "Largest produce request; a message whose key and value are larger is refused. For consumers the least that "
             "fetch.max.bytes may be."},
-    {.name = "message.copy.max.bytes", .kind = integer, .range = {0, 1'000'000'000}, .preset = "65535", .effect = later,
-     .doc = "Larger values are sent from where the application has them instead of being copied. They are always copied, "
-            "once."},
+    {.name = "message.copy.max.bytes", .kind = integer, .range = {0, 1'000'000'000}, .preset = "65535", .target = &C::message_copy_max_bytes,
+     .doc = "Larger values that the application lends (ProducerRecord::lend_value) are sent from where they are instead of being "
+            "copied."},
     {.name = "receive.message.max.bytes", .kind = integer, .range = {1000, int_max}, .preset = "100000000",
      .importance = medium, .target = &C::receive_message_max_bytes,
      .doc = "A longer response is taken for garbage, and its connection closed. Not set: at least fetch.max.bytes + 512."},

@@ -77,12 +77,20 @@ constexpr Property rows[] = {
      .preset = "consistent_random", .importance = high, .target = &C::partitioner,
      .doc = "How a message without a partition gets one. consistent: by CRC32 of the key; murmur2: as the Java client; fnv1a: "
             "as Sarama; those with _random spread messages without a key."},
-    {.name = "partitioner_cb", .level = topic, .scope = P, .kind = callback, .effect = later, .hint = "ProducerRecord::partition",
+    {.name = "partitioner_cb", .level = topic, .scope = P, .kind = callback, .hint = "partitioner of ProducerOptions",
      .doc = "Chooses partitions."},
     {.name = "sticky.partitioning.linger.ms", .scope = P, .kind = integer, .range = {0, 900'000}, .preset = "10",
      .target = &C::sticky_linger,
      .doc = "Messages without a key stay with one random partition for so long, in ms, so that batches fill (KIP-480); 0: no "
             "longer than one message. Not set: twice linger.ms."},
+
+    {.name = "ottla.partitioner.adaptive", .scope = P, .kind = boolean, .preset = "false",
+     .target = &C::adaptive_partitioning,
+     .doc = "Messages without a key stay with one partition for batch.size bytes, and partitions whose queues are short are "
+            "chosen more often (KIP-794)."},
+    {.name = "ottla.partitioner.availability.timeout.ms", .scope = P, .kind = integer, .range = {0, 3'600'000}, .preset = "0",
+     .target = &C::partition_availability,
+     .doc = "With it, a partition from which nothing could be sent for so long, in ms, is left out; 0: none is."},
 
     // --- the local queue
     {.name = "queue.buffering.max.messages", .scope = P, .kind = integer, .range = {0, int_max}, .preset = "100000",

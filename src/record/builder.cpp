@@ -48,7 +48,7 @@ Result<Buffer> build_batch(const BuildOptions& options, std::span<const BuildRec
     const int64_t base_timestamp = records.empty() ? -1 : records.front().timestamp_ms;
     size_t size = batch_header_size;
     for (const auto& record : records)
-        size += max_record_size(record.key, record.value, record.headers);
+        size += max_record_size(payload_size(record.key, record.value, record.headers), record.headers.size());
     Buffer plain = Buffer::allocate(size);
     uint8_t* at = plain.mutable_data() + batch_header_size;
     int32_t last_delta = 0;
@@ -58,8 +58,8 @@ Result<Buffer> build_batch(const BuildOptions& options, std::span<const BuildRec
         last_delta = static_cast<int32_t>(record.offset - options.base_offset);
         const auto timestamp_delta =
             static_cast<int64_t>(static_cast<uint64_t>(record.timestamp_ms) - static_cast<uint64_t>(base_timestamp));
-        const RecordSize needed = record_size(last_delta, timestamp_delta, record.key, record.value, record.headers);
-        at = put_record(at, needed, last_delta, timestamp_delta, record.key, record.value, record.headers);
+        const size_t payload = payload_size(record.key, record.value, record.headers);
+        at = put_record(at, payload, last_delta, timestamp_delta, record.key, record.value, record.headers);
     }
     plain = plain.slice(0, static_cast<size_t>(at - plain.data()));
     Span body = plain.span().subspan(batch_header_size);

@@ -61,6 +61,24 @@ public:
         return stop;
     }
 
+    /// A record of our own whose value lies elsewhere: the bytes up to the value, which end with its length, and those from
+    /// `rest` to `end` after it.
+    static void parse_gathered(
+        const uint8_t* p, const uint8_t* rest, const uint8_t* end, Bytes value, const BatchContext& batch, RecordView& out) {
+        int32_t length = 0;
+        int64_t timestamp_delta = 0;
+        int32_t offset_delta = 0;
+        p = get_varint32(p, rest, length) + 1; // attributes
+        p = get_varint32(get_varint64(p, rest, timestamp_delta), rest, offset_delta);
+        get_bytes(p, rest, out.key_);
+        out.value_ = value;
+        out.headers_ = get_varint32(rest, end, out.header_count_);
+        out.offset_ = wrapping_sum(batch.base_offset, offset_delta);
+        out.timestamp_ms_ = wrapping_sum(batch.base_timestamp, timestamp_delta);
+        out.timestamp_type_ = batch.timestamp_type;
+        out.leader_epoch_ = batch.leader_epoch;
+    }
+
     /// A message of a v0 or v1 set, whose parts the caller has checked.
     static RecordView make(int64_t offset, int64_t timestamp_ms, TimestampType type, Bytes key, Bytes value) {
         RecordView view;

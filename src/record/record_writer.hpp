@@ -31,9 +31,18 @@ record_size(int32_t offset_delta, int64_t timestamp_delta, Bytes key, Bytes valu
     return {body, varint_size(static_cast<int64_t>(body)) + body};
 }
 
-/// No record of these payloads is larger, whatever its deltas are.
-inline size_t max_record_size(Bytes key, Bytes value, std::span<const Header> headers) {
-    return record_size(INT32_MAX, INT64_MAX, key, value, headers).total + max_varint32;
+/// Of keys and values: what the application gave, without framing.
+inline size_t payload_size(Bytes key, Bytes value, std::span<const Header> headers) {
+    size_t size = key.size() + value.size();
+    for (const Header& header : headers)
+        size += header.key.size() + header.value.size();
+    return size;
+}
+
+/// No record of such a payload is larger, whatever its deltas are.
+inline size_t max_record_size(size_t payload, size_t headers) {
+    constexpr size_t framing = max_varint32 + 1 + max_varint64 + 4 * max_varint32; // length, attributes, deltas, key, value, headers
+    return framing + payload + headers * 2 * max_varint32;
 }
 
 inline uint8_t* put_bytes(uint8_t* out, Bytes bytes) {
@@ -47,27 +56,53 @@ inline uint8_t* put_bytes(uint8_t* out, Bytes bytes) {
     return out + bytes.size();
 }
 
-/// Writes the record at `out`, which has room for `size.total` bytes; returns the byte after it.
-inline uint8_t* put_record(
-    uint8_t* out,
-    RecordSize size,
-    int32_t offset_delta,
-    int64_t timestamp_delta,
-    Bytes key,
-    Bytes value,
-    std::span<const Header> headers) {
-    out = put_varint(out, static_cast<int64_t>(size.body));
-    *out++ = 0; // attributes: none are defined
-    out = put_varint(out, timestamp_delta);
-    out = put_varint(out, offset_delta);
-    out = put_bytes(out, key);
-    out = put_bytes(out, value);
+inline uint8_t* put_headers(uint8_t* out, std::span<const Header> headers) {
     out = put_varint(out, static_cast<int64_t>(headers.size()));
     for (const Header& header : headers) {
         out = put_bytes(out, header.key);
         out = put_bytes(out, header.value);
     }
     return out;
+}
+
+/// What comes before a record's value bytes: `body` is the size of all but the length prefix.
+inline uint8_t* put_head(uint8_t* out, size_t body, int32_t offset_delta, int64_t timestamp_delta, Bytes key, size_t value_size) {
+    out = put_varint(out, static_cast<int64_t>(body));
+    *out++ = 0; // attributes: none are defined
+    out = put_varint(out, timestamp_delta);
+    out = put_varint(out, offset_delta);
+    out = put_bytes(out, key);
+    return put_varint(out, static_cast<int64_t>(value_size));
+}
+
+/// Writes the record at `out`, which has room for max_record_size bytes; returns the byte after it. `payload` as
+/// payload_size tells it.
+inline uint8_t* put_record(
+    uint8_t* out,
+    size_t payload,
+    int32_t offset_delta,
+    int64_t timestamp_delta,
+    Bytes key,
+    Bytes value,
+    std::span<const Header> headers) {
+    // The length comes first and is known last: it gets the room that it nearly always needs.
+    constexpr size_t usual_framing = 8;
+    const size_t guess = varint_size(static_cast<int64_t>(payload + usual_framing));
+    uint8_t* body = out + guess;
+    uint8_t* end = body;
+    *end++ = 0; // attributes: none are defined
+    end = put_varint(end, timestamp_delta);
+    end = put_varint(end, offset_delta);
+    end = put_bytes(end, key);
+    end = put_bytes(end, value);
+    end = put_headers(end, headers);
+    const auto size = static_cast<size_t>(end - body);
+    if (const size_t width = varint_size(static_cast<int64_t>(size)); width != guess) [[unlikely]] {
+        std::memmove(out + width, body, size);
+        end = out + width + size;
+    }
+    put_varint(out, static_cast<int64_t>(size));
+    return end;
 }
 
 } // namespace ottla::record

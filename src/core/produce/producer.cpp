@@ -148,7 +148,7 @@ TimePoint ProducerCore::serve(Partition& partition, TimePoint now) {
     Building& building = building_[where->leader];
     if (!building.sent.empty() && building.bytes + batch->bytes > static_cast<size_t>(config_.message_max_bytes))
         send(where->leader, std::exchange(building, {}), now);
-    add(building, partition, *batch, *info, format);
+    add(building, partition, *batch, *info, format, now);
     return next;
 }
 

@@ -173,7 +173,7 @@ private:
     bool flushing() const { return flushing_ > 0 || !flushes_.empty(); }
 
     // requests
-    void add(Building& building, Partition& partition, Batch& batch, const TopicInfo& topic, Format format);
+    void add(Building& building, Partition& partition, Batch& batch, const TopicInfo& topic, Format format, TimePoint now);
     void send(int32_t leader, Building building, TimePoint now);
     void on_answer(const std::vector<Sent>& sent, CallResult<msg::ProduceResponse> result, TimePoint now);
     void on_lost(Partition& partition, Batch& batch, const CallError& error, TimePoint now);

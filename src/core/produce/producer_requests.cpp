@@ -16,7 +16,8 @@ void ProducerCore::move_to(Batch& batch, Batch::State to) {
     batch.state = to;
 }
 
-void ProducerCore::add(Building& building, Partition& partition, Batch& batch, const TopicInfo& info, Format format) {
+void ProducerCore::add(
+    Building& building, Partition& partition, Batch& batch, const TopicInfo& info, Format format, TimePoint now) {
     auto& topics = building.request.topic_data;
     auto topic = std::find_if(topics.begin(), topics.end(), [&](const auto& t) { return t.name == info.name; });
     if (topic == topics.end()) {
@@ -29,6 +30,7 @@ void ProducerCore::add(Building& building, Partition& partition, Batch& batch, c
     data.index = batch.partition;
     data.records.pieces = batch.wire;
     building.sent.push_back({&partition, &batch});
+    partition.buffer->progress.store(now, std::memory_order_relaxed);
     building.bytes += batch.bytes;
     building.format = format;
     if (config_.message_timeout.count())

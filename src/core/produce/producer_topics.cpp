@@ -73,9 +73,12 @@ void ProducerCore::adopt_topic(Topic& topic, TimePoint) {
         Batch* batch = rejected.pop();
         fail_unsent(batch, Error(Errc::_unknown_partition, fmt::format("{}[{}]: no such partition", topic.name, batch->partition)));
     }
-    for (const PartitionInfo& partition : info->partitions)
-        if (partition.leader >= 0)
-            cluster_.prepare(partition.leader);
+    for (size_t i = 0; i < info->partitions.size(); ++i) {
+        const int32_t leader = info->partitions[i].leader;
+        topic.buffers[i]->has_leader.store(leader >= 0, std::memory_order_relaxed);
+        if (leader >= 0)
+            cluster_.prepare(leader);
+    }
     wake(); // what was moved into partitions is on the ready list
 }
 

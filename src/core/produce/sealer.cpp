@@ -2,12 +2,25 @@
 
 #include "record/builder.hpp"
 #include "record/message.hpp"
-#include "record/record_parser.hpp"
 
 namespace ottla::core::produce {
 
 using accumulator::Batch;
 using accumulator::Chunk;
+
+namespace {
+
+void push_wire(Batch& batch, const Chunk& chunk) {
+    if (chunk.gathered()) {
+        batch.wire.push_back(chunk.memory.slice(chunk.begin, chunk.value_at - chunk.begin));
+        batch.wire.push_back(chunk.value);
+        batch.wire.push_back(chunk.memory.slice(chunk.value_at, chunk.end - chunk.value_at));
+    } else if (chunk.end != chunk.begin) {
+        batch.wire.push_back(chunk.memory.slice(chunk.begin, chunk.end - chunk.begin));
+    }
+}
+
+} // namespace
 
 Error Sealer::seal(Batch& batch, const Identity& identity, int32_t base_sequence, Format format) {
     batch.wire.clear();
@@ -33,7 +46,7 @@ Error Sealer::seal_batch(Batch& batch, const Identity& identity, int32_t base_se
     };
     body_.clear();
     for (const Chunk& chunk : batch.chunks)
-        body_.push_back(chunk.records());
+        chunk.for_each_piece([this](std::span<const uint8_t> bytes) { body_.push_back(bytes); });
     if (batch.codec != Compression::none) {
         auto packed = record::compress_body(compressor_, batch.codec, level_, body_);
         if (!packed)
@@ -51,7 +64,7 @@ Error Sealer::seal_batch(Batch& batch, const Identity& identity, int32_t base_se
     record::seal(first.memory.mutable_data(), header, body_);
     batch.wire.push_back(first.memory.slice(0, first.end));
     for (size_t i = 1; i < batch.chunks.size(); ++i)
-        batch.wire.push_back(batch.chunks[i].memory.slice(0, batch.chunks[i].end));
+        push_wire(batch, batch.chunks[i]);
     return {};
 }
 
@@ -59,18 +72,13 @@ Error Sealer::seal_message_set(Batch& batch) {
     std::vector<record::BuildRecord> records;
     records.reserve(static_cast<size_t>(batch.count));
     size_t plain = 0;
-    const record::BatchContext context{.base_timestamp = batch.base_timestamp_ms};
-    for (const Chunk& chunk : batch.chunks) {
-        const auto bytes = chunk.records();
-        RecordView view;
-        for (const uint8_t* at = bytes.data(); at != bytes.data() + bytes.size();) {
-            at = record::RecordParser::parse(at, bytes.data() + bytes.size(), context, view);
-            records.push_back(
-                {.offset = view.offset(), .timestamp_ms = view.timestamp_ms(), .key = view.key(), .value = view.value()});
-            plain += record::message::encoded_size(batch.magic, view.key(), view.value());
-            records.back().headers.assign(view.headers().begin(), view.headers().end());
-        }
-    }
+    batch.for_each_record([&](int32_t index, const uint8_t* encoded, const Chunk& chunk) {
+        const RecordView view = batch.view(index, encoded, chunk);
+        records.push_back(
+            {.offset = view.offset(), .timestamp_ms = view.timestamp_ms(), .key = view.key(), .value = view.value()});
+        plain += record::message::encoded_size(batch.magic, view.key(), view.value());
+        records.back().headers.assign(view.headers().begin(), view.headers().end());
+    });
     auto set = record::build_message_set(batch.magic, {.compression = batch.codec, .level = level_}, records);
     if (set && set->size() > plain)
         set = record::build_message_set(batch.magic, {}, records);

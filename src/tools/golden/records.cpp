@@ -139,12 +139,14 @@ Result<Buffer> rebuild(const BatchView& batch, const std::vector<record::BuildRe
             // Log append time overrules the records' own, which are not seen then: re-encoding is not tried with it.
             const int64_t timestamp_delta = record.timestamp_ms - header.base_timestamp;
             const auto size = record::record_size(offset_delta, timestamp_delta, record.key, record.value, record.headers);
+            const size_t payload = record::payload_size(record.key, record.value, record.headers);
             const size_t at = body.size();
-            body.resize(at + size.total);
+            body.resize(at + record::max_record_size(payload, record.headers.size()));
             const uint8_t* end = record::put_record(
-                body.data() + at, size, offset_delta, timestamp_delta, record.key, record.value, record.headers);
-            if (end != body.data() + body.size())
+                body.data() + at, payload, offset_delta, timestamp_delta, record.key, record.value, record.headers);
+            if (end != body.data() + at + size.total)
                 return Error(Errc::_fail, "a record is not as long as computed");
+            body.resize(at + size.total);
         }
         const std::span<const uint8_t> plain(body);
         if (header.compression() == Compression::none || records.empty()) {
