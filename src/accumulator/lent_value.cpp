@@ -91,8 +91,8 @@ LentValue* LentPool::take(Bytes value, Token token) {
             auto* own = static_cast<LentValue*>(block);
             static_cast<State*>(own->pool)->on_unread(own);
         };
-        state_->references.fetch_add(1, std::memory_order_relaxed);
     }
+    state_->references.fetch_add(1, std::memory_order_relaxed);
     lent->holders.store(1, std::memory_order_relaxed);
     lent->value = value;
     lent->token = token;
