@@ -54,7 +54,7 @@ Rng& thread_rng() {
 
 // Good enough to keep a thread's few topics apart: their names usually differ in length or at an end.
 CacheEntry& cache_entry(std::string_view name) {
-    const size_t hash = name.empty() ? 0 : name.size() * 7 + static_cast<uint8_t>(name.back()) * 5 + static_cast<uint8_t>(name.front());
+    const size_t hash = name.size() + static_cast<uint8_t>(name.back()) * size_t{5} + static_cast<uint8_t>(name.front());
     return cache.entries[hash % cache.entries.size()];
 }
 
@@ -108,6 +108,44 @@ Errc Accumulator::take_credit(int64_t count, int64_t bytes) {
 void Accumulator::return_credit(int64_t count, int64_t bytes) {
     messages_.fetch_sub(count, std::memory_order_relaxed);
     bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+}
+
+inline Errc Accumulator::measure(SendRecord& record) const {
+    record.payload = record::payload_size(record.key, record.value, record.headers);
+    return record.payload > config_.max_record_bytes ? Errc::msg_size_too_large : Errc::no_error;
+}
+
+inline Topic& Accumulator::find_topic(std::string_view name) {
+    CacheEntry& entry = cache_entry(name);
+    if (entry.serial != serial_ || !same_text(entry.topic->name, name)) [[unlikely]]
+        entry = {serial_, &look_up_topic(name)};
+    return *entry.topic;
+}
+
+// Completes the record and finds its partition's buffer; null: it waits for the topic's first metadata now.
+[[gnu::always_inline]] inline Errc Accumulator::locate(SendRecord& record, PartitionBuffer*& buffer) {
+    if (record.timestamp_ms == 0)
+        record.timestamp_ms = coarse_now_ms();
+    if (record.topic.empty()) [[unlikely]]
+        return Errc::topic_exception;
+    Topic& topic = find_topic(record.topic);
+    if (const int refused = topic.refused.load(std::memory_order_relaxed)) [[unlikely]]
+        return static_cast<Errc>(refused);
+    const PartitionTable* table = topic.table.load(std::memory_order_acquire);
+    if (!table) [[unlikely]] {
+        if (append_unassigned(topic, record))
+            return Errc::no_error;
+        table = topic.table.load(std::memory_order_acquire);
+    }
+    int32_t partition = record.partition;
+    if (partition == partition_any)
+        partition = table->partitions.size() == 1 && !config_.choose ? 0 : choose(topic, record, *table);
+    if (partition < 0 || static_cast<size_t>(partition) >= table->partitions.size()) [[unlikely]]
+        return Errc::_unknown_partition;
+    if (record.lends) [[unlikely]]
+        lend(record);
+    buffer = table->partitions[static_cast<size_t>(partition)];
+    return Errc::no_error;
 }
 
 Errc Accumulator::append(SendRecord record) {
@@ -169,33 +207,6 @@ void Accumulator::append(std::span<SendRecord> records, std::span<Errc> codes) {
     }
 }
 
-Errc Accumulator::measure(SendRecord& record) const {
-    record.payload = record::payload_size(record.key, record.value, record.headers);
-    return record.payload > config_.max_record_bytes ? Errc::msg_size_too_large : Errc::no_error;
-}
-
-// Completes the record and finds its partition's buffer; null: it waits for the topic's first metadata now.
-Errc Accumulator::locate(SendRecord& record, PartitionBuffer*& buffer) {
-    if (record.timestamp_ms == 0)
-        record.timestamp_ms = coarse_now_ms();
-    Topic& topic = find_topic(record.topic);
-    if (const int refused = topic.refused.load(std::memory_order_relaxed)) [[unlikely]]
-        return static_cast<Errc>(refused);
-    const PartitionTable* table = topic.table.load(std::memory_order_acquire);
-    if (!table) [[unlikely]] {
-        if (append_unassigned(topic, record))
-            return Errc::no_error;
-        table = topic.table.load(std::memory_order_acquire);
-    }
-    const int32_t partition = record.partition == partition_any ? choose(topic, record, *table) : record.partition;
-    if (partition < 0 || static_cast<size_t>(partition) >= table->partitions.size()) [[unlikely]]
-        return Errc::_unknown_partition;
-    if (record.lends) [[unlikely]]
-        lend(record);
-    buffer = table->partitions[static_cast<size_t>(partition)];
-    return Errc::no_error;
-}
-
 void Accumulator::lend(SendRecord& record) {
     record.token = {reinterpret_cast<uintptr_t>(lent_.take(record.value, record.token)), TokenKind::lent};
 }
@@ -216,7 +227,7 @@ int32_t Accumulator::choose(Topic& topic, const SendRecord& record, const Partit
     const auto count = static_cast<int32_t>(table.partitions.size());
     if (config_.choose) [[unlikely]]
         return ask_application(topic, record, table);
-    const int32_t hashed = count == 1 ? 0 : partition_of(config_.partitioner, record.key, count);
+    const int32_t hashed = partition_of(config_.partitioner, record.key, count);
     return hashed != partition_any ? hashed : choose_keyless(topic, record.payload, table);
 }
 
@@ -320,12 +331,6 @@ void Accumulator::settle(const Batch& batch) {
         buffers[static_cast<size_t>(batch.partition)]->load.fetch_sub(1, std::memory_order_relaxed);
 }
 
-Topic& Accumulator::find_topic(std::string_view name) {
-    CacheEntry& entry = cache_entry(name);
-    if (entry.serial != serial_ || !same_text(entry.topic->name, name)) [[unlikely]]
-        entry = {serial_, &look_up_topic(name)};
-    return *entry.topic;
-}
 
 Topic& Accumulator::look_up_topic(std::string_view name) {
     {

@@ -37,10 +37,7 @@ void Batch::reset() {
     being_read = 0;
 }
 
-Token Batch::token(int32_t record) const {
-    const Token raw = raw_token(record);
-    return raw.kind == TokenKind::lent ? reinterpret_cast<const LentValue*>(raw.value)->token : raw;
-}
+Token Batch::own_token(Token lent) { return reinterpret_cast<const LentValue*>(lent.value)->token; }
 
 LentValue* Batch::lent(int32_t record) const {
     const Token raw = raw_token(record);

@@ -113,7 +113,11 @@ struct Batch {
         return {tokens.empty() ? 0 : tokens[i], kinds.empty() ? TokenKind::opaque : kinds[i]};
     }
     /// The message's own.
-    Token token(int32_t record) const;
+    Token token(int32_t record) const {
+        const Token raw = raw_token(record);
+        return raw.kind == TokenKind::lent ? own_token(raw) : raw;
+    }
+    static Token own_token(Token lent);
     /// Null: the message's value was copied.
     LentValue* lent(int32_t record) const;
     /// Calls f(index, encoded, chunk) for each record; `encoded` has its length prefix, and lacks its value if the chunk is

@@ -21,24 +21,36 @@ void PartitionBuffer::open(TimePoint since) {
     open_->bytes = record::batch_header_size;
     // One precise stamp a batch: linger, timeout and latency count from it.
     open_->opened = since == TimePoint{} ? precise_now() : since;
-    open_->chunks.push_back({supplies_.chunks.take(small_chunk), record::batch_header_size, record::batch_header_size});
+    begin_chunk({supplies_.chunks.take(small_chunk), record::batch_header_size, record::batch_header_size});
     if (load.fetch_add(1, std::memory_order_relaxed) <= 0)
         progress.store(open_->opened, std::memory_order_relaxed);
 }
 
 void PartitionBuffer::close() {
-    full_.push(open_);
+    full_.push(take_open());
     ++full_count_;
-    open_ = nullptr;
 }
 
-void PartitionBuffer::add_chunk(size_t size) {
-    open_->chunks.push_back({supplies_.chunks.take(std::max(size, large_chunk)), 0, 0});
+Batch* PartitionBuffer::take_open() {
+    end_chunk();
+    return std::exchange(open_, nullptr);
+}
+
+void PartitionBuffer::begin_chunk(Chunk chunk) {
+    at_ = chunk.memory.mutable_data() + chunk.end;
+    room_ = chunk.memory.size() - chunk.end;
+    open_->chunks.push_back(std::move(chunk));
+}
+
+void PartitionBuffer::end_chunk() {
+    Chunk& chunk = open_->chunks.back();
+    chunk.end = static_cast<size_t>(at_ - chunk.memory.data());
 }
 
 // A record whose value stays where it is: a chunk of its own, in memory that the next one goes on with. Returns its size.
 size_t PartitionBuffer::gather(Batch& batch, const SendRecord& record, int64_t timestamp_delta) {
     const auto size = record::record_size(batch.count, timestamp_delta, record.key, record.value, record.headers);
+    end_chunk();
     const size_t from = batch.chunks.back().end;
     Chunk chunk{batch.chunks.back().memory, from, from};
     uint8_t* const out = chunk.memory.mutable_data();
@@ -50,7 +62,7 @@ size_t PartitionBuffer::gather(Batch& batch, const SendRecord& record, int64_t t
         batch.chunks.pop_back();
     Chunk next{chunk.memory, chunk.end, chunk.end};
     batch.chunks.push_back(std::move(chunk));
-    batch.chunks.push_back(std::move(next));
+    begin_chunk(std::move(next));
     ++batch.gathered;
     return size.total;
 }
@@ -75,16 +87,18 @@ PartitionBuffer::Appended PartitionBuffer::add(const SendRecord& record) {
     const int64_t timestamp_delta = record.timestamp_ms - batch.base_timestamp_ms;
     const bool gathers = record.token.kind == TokenKind::lent && record.value.size() > supplies_.copy_max;
     const size_t needed = gathers ? bound - record.value.size() : bound;
-    if (const Chunk& last = batch.chunks.back(); last.memory.size() - last.end < needed) [[unlikely]]
-        add_chunk(needed);
+    if (room_ < needed) [[unlikely]] {
+        end_chunk();
+        begin_chunk({supplies_.chunks.take(std::max(needed, large_chunk)), 0, 0});
+    }
     if (gathers) [[unlikely]] {
         batch.bytes += gather(batch, record, timestamp_delta);
     } else {
-        Chunk& chunk = batch.chunks.back();
-        uint8_t* const at = chunk.memory.mutable_data() + chunk.end;
-        const auto size = static_cast<size_t>(
-            record::put_record(at, record.payload, batch.count, timestamp_delta, record.key, record.value, record.headers) - at);
-        chunk.end += size;
+        uint8_t* const end =
+            record::put_record(at_, record.payload, batch.count, timestamp_delta, record.key, record.value, record.headers);
+        const auto size = static_cast<size_t>(end - at_);
+        at_ = end;
+        room_ -= size;
         batch.bytes += size;
     }
     batch.payload_bytes += record.payload;
@@ -115,8 +129,7 @@ BatchList PartitionBuffer::take(TimePoint now, Duration linger, bool flush, size
     for (; count < max && !full_.empty(); ++count, --full_count_)
         taken.push(full_.pop());
     if (count < max && open_ && (flush || open_->opened + linger <= now)) {
-        taken.push(open_);
-        open_ = nullptr;
+        taken.push(take_open());
     }
     return taken;
 }
@@ -133,7 +146,7 @@ BatchList PartitionBuffer::take_all() {
     BatchList taken = std::exchange(full_, {});
     full_count_ = 0;
     if (open_)
-        taken.push(std::exchange(open_, nullptr));
+        taken.push(take_open());
     return taken;
 }
 

@@ -13,6 +13,7 @@
 
 #include "accumulator/batch.hpp"
 #include "accumulator/chunk_pool.hpp"
+#include "base/light_mutex.hpp"
 
 namespace ottla::accumulator {
 
@@ -101,14 +102,18 @@ private:
     Appended add(const SendRecord& record);
     void open(TimePoint since);
     void close();
-    void add_chunk(size_t size);
+    Batch* take_open();
+    void begin_chunk(Chunk chunk);
+    void end_chunk();
     size_t gather(Batch& batch, const SendRecord& record, int64_t timestamp_delta);
 
     Topic& topic_;
     const int32_t partition_;
     const Supplies supplies_;
-    mutable std::mutex mutex_; // lock 1
+    mutable LightMutex mutex_; // lock 1
     Batch* open_ = nullptr;
+    uint8_t* at_ = nullptr; ///< where the open batch's last chunk goes on; its end is set when it is complete
+    size_t room_ = 0;       ///< there
     BatchList full_;
     size_t full_count_ = 0;
 };

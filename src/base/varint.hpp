@@ -19,6 +19,15 @@ constexpr size_t varint_size(int64_t v) { return uvarint_size(zigzag(v)); }
 
 /// Writes `v` at `out`, which has room for it; returns the byte after.
 inline uint8_t* put_uvarint(uint8_t* out, uint64_t v) {
+    if (v < 0x80) { // nearly all lengths and deltas of records take one or two bytes
+        *out = static_cast<uint8_t>(v);
+        return out + 1;
+    }
+    if (v < 0x4000) {
+        out[0] = static_cast<uint8_t>(v | 0x80);
+        out[1] = static_cast<uint8_t>(v >> 7);
+        return out + 2;
+    }
     while (v >= 0x80) {
         *out++ = static_cast<uint8_t>(v | 0x80);
         v >>= 7;

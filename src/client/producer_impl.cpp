@@ -205,6 +205,47 @@ Error ProducerImpl::fatal_error() const {
     return fatal_;
 }
 
+// What all messages of a batch share.
+Delivery ProducerImpl::describe(const Batch& batch) {
+    Delivery delivery;
+    const bool ok = !batch.error;
+    delivery.error_ = batch.error.code;
+    delivery.detail_ = &batch.error.detail;
+    delivery.topic_ = batch.topic->name;
+    delivery.partition_ = batch.partition;
+    delivery.log_append_time_ms_ = ok ? batch.log_append_time_ms : -1;
+    delivery.base_timestamp_ms_ = batch.base_timestamp_ms;
+    delivery.status_ = batch.possibly_persisted ? MessageStatus::possibly_persisted
+                       : ok                     ? MessageStatus::persisted
+                                                : MessageStatus::not_persisted;
+    delivery.latency_ = std::chrono::duration_cast<std::chrono::microseconds>(batch.latency);
+    return delivery;
+}
+
+inline void ProducerImpl::describe(
+    Delivery& delivery, const Batch& batch, int32_t index, const uint8_t* encoded, const accumulator::Chunk& chunk, Token token) {
+    delivery.encoded_ = encoded;
+    delivery.opaque_ = token.kind == TokenKind::opaque ? reinterpret_cast<void*>(token.value) : nullptr;
+    if (delivery.status_ != MessageStatus::not_persisted) [[likely]]
+        delivery.offset_ = batch.base_offset >= 0 && !batch.error ? batch.base_offset + index : offset_invalid;
+    if (!batch.record_errors.empty() || !batch.kinds.empty()) [[unlikely]]
+        describe_special(delivery, batch, index, chunk);
+}
+
+void ProducerImpl::describe_special(Delivery& delivery, const Batch& batch, int32_t index, const accumulator::Chunk& chunk) {
+    if (batch.error && !batch.record_errors.empty()) { // some records were invalid, the others fell with them (KIP-467)
+        const auto found = std::find_if(
+            batch.record_errors.begin(), batch.record_errors.end(), [index](const auto& entry) { return entry.first == index; });
+        const bool invalid = found != batch.record_errors.end();
+        delivery.error_ = invalid ? batch.error.code : make_error_code(Errc::_invalid_different_record);
+        delivery.detail_ = invalid && !found->second.empty() ? &found->second : &batch.error.detail;
+    }
+    const accumulator::LentValue* lent = batch.lent(index);
+    delivery.lent_ = lent ? lent->value : Bytes();
+    delivery.rest_ = chunk.gathered() ? chunk.memory.data() + chunk.value_at : nullptr;
+    delivery.end_ = chunk.memory.data() + chunk.end;
+}
+
 void ProducerImpl::deliver(Batch* batch) {
     if (!accumulator_.hold(*batch))
         report(batch);
@@ -243,7 +284,7 @@ void ProducerImpl::complete_operations(const Batch& batch) {
         const Token token = batch.token(index);
         if (token.kind != TokenKind::operation)
             return;
-        describe(delivery, batch, index, encoded, chunk);
+        describe(delivery, batch, index, encoded, chunk, token);
         AsyncSend::release(token.value)
             ->settle(
                 delivery.error(),
@@ -387,43 +428,6 @@ void ProducerImpl::retry_waiting() {
 
 // ---- reports out
 
-// What all messages of a batch share.
-Delivery ProducerImpl::describe(const Batch& batch) {
-    Delivery delivery;
-    const bool ok = !batch.error;
-    delivery.error_ = batch.error.code;
-    delivery.detail_ = &batch.error.detail;
-    delivery.topic_ = batch.topic->name;
-    delivery.partition_ = batch.partition;
-    delivery.log_append_time_ms_ = ok ? batch.log_append_time_ms : -1;
-    delivery.base_timestamp_ms_ = batch.base_timestamp_ms;
-    delivery.status_ = batch.possibly_persisted ? MessageStatus::possibly_persisted
-                       : ok                     ? MessageStatus::persisted
-                                                : MessageStatus::not_persisted;
-    delivery.latency_ = std::chrono::duration_cast<std::chrono::microseconds>(batch.latency);
-    return delivery;
-}
-
-void ProducerImpl::describe(
-    Delivery& delivery, const Batch& batch, int32_t index, const uint8_t* encoded, const accumulator::Chunk& chunk) {
-    delivery.encoded_ = encoded;
-    if (!batch.error) {
-        delivery.offset_ = batch.base_offset >= 0 ? batch.base_offset + index : offset_invalid;
-    } else if (!batch.record_errors.empty()) { // some records were invalid, the others fell with them (KIP-467)
-        const auto found = std::find_if(
-            batch.record_errors.begin(), batch.record_errors.end(), [index](const auto& entry) { return entry.first == index; });
-        const bool invalid = found != batch.record_errors.end();
-        delivery.error_ = invalid ? batch.error.code : make_error_code(Errc::_invalid_different_record);
-        delivery.detail_ = invalid && !found->second.empty() ? &found->second : &batch.error.detail;
-    }
-    const Token token = batch.token(index);
-    delivery.opaque_ = token.kind == TokenKind::opaque ? reinterpret_cast<void*>(token.value) : nullptr;
-    const accumulator::LentValue* lent = batch.kinds.empty() ? nullptr : batch.lent(index);
-    delivery.lent_ = lent ? lent->value : Bytes();
-    delivery.rest_ = chunk.gathered() ? chunk.memory.data() + chunk.value_at : nullptr;
-    delivery.end_ = chunk.memory.data() + chunk.end;
-}
-
 void ProducerImpl::finish(Batch* batch) {
     for (int32_t i = batch->served; i < static_cast<int32_t>(batch->kinds.size()); ++i) // nobody will call these any more
         if (const Token token = batch->token(i); token.kind == TokenKind::callback)
@@ -467,34 +471,38 @@ size_t ProducerImpl::serve_batch(Batch* batch) {
     being_served_ += batch->count;
 
     const bool quiet = config_.report_only_error && !batch->error;
+    enum class Form : uint8_t { none, each, together };
+    const Form form = quiet                          ? Form::none
+                      : options_.on_batch_delivery   ? Form::together
+                      : options_.on_delivery         ? Form::each
+                                                     : Form::none;
+    const int32_t first = batch->served;
     size_t count = 0;
     static thread_local std::vector<Delivery> spare;
     std::vector<Delivery> reports = std::move(spare); // moved out, since a callback may poll in its turn
     Delivery delivery = describe(*batch);
     batch->for_each_record([&](int32_t index, const uint8_t* encoded, const accumulator::Chunk& chunk) {
-        if (index < batch->served)
+        if (index < first)
             return;
         batch->served = index + 1;
         const Token token = batch->token(index);
-        if (token.kind == TokenKind::operation)
-            return;
-        if (token.kind == TokenKind::callback) {
+        if (token.kind == TokenKind::opaque) [[likely]] {
+            if (form == Form::none)
+                return;
+            describe(delivery, *batch, index, encoded, chunk, token);
+            if (form == Form::each) {
+                ++count;
+                options_.on_delivery(delivery);
+            } else {
+                reports.push_back(delivery);
+            }
+        } else if (token.kind == TokenKind::callback) {
             const std::unique_ptr<DeliveryHandler> handler(reinterpret_cast<DeliveryHandler*>(token.value));
             if (!quiet) {
                 ++count;
-                describe(delivery, *batch, index, encoded, chunk);
+                describe(delivery, *batch, index, encoded, chunk, token);
                 (*handler)(delivery);
             }
-            return;
-        }
-        if (quiet)
-            return;
-        describe(delivery, *batch, index, encoded, chunk);
-        if (options_.on_batch_delivery) {
-            reports.push_back(delivery);
-        } else if (options_.on_delivery) {
-            ++count;
-            options_.on_delivery(delivery);
         }
     });
     if (!reports.empty()) {

@@ -97,7 +97,10 @@ private:
         const accumulator::Batch& batch,
         int32_t index,
         const uint8_t* encoded,
-        const accumulator::Chunk& chunk);
+        const accumulator::Chunk& chunk,
+        accumulator::Token token);
+    static void describe_special(
+        Delivery& delivery, const accumulator::Batch& batch, int32_t index, const accumulator::Chunk& chunk);
 
     const std::shared_ptr<engine::Loop> loop_;
     const config::ClientConfig config_;

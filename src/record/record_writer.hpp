@@ -87,7 +87,8 @@ inline uint8_t* put_record(
     std::span<const Header> headers) {
     // The length comes first and is known last: it gets the room that it nearly always needs.
     constexpr size_t usual_framing = 8;
-    const size_t guess = varint_size(static_cast<int64_t>(payload + usual_framing));
+    const auto width_of = [](size_t size) { return size < 64 ? 1 : size < 8192 ? 2 : varint_size(static_cast<int64_t>(size)); };
+    const size_t guess = width_of(payload + usual_framing);
     uint8_t* body = out + guess;
     uint8_t* end = body;
     *end++ = 0; // attributes: none are defined
@@ -95,9 +96,12 @@ inline uint8_t* put_record(
     end = put_varint(end, offset_delta);
     end = put_bytes(end, key);
     end = put_bytes(end, value);
-    end = put_headers(end, headers);
+    if (headers.empty()) [[likely]]
+        *end++ = 0;
+    else
+        end = put_headers(end, headers);
     const auto size = static_cast<size_t>(end - body);
-    if (const size_t width = varint_size(static_cast<int64_t>(size)); width != guess) [[unlikely]] {
+    if (const size_t width = width_of(size); width != guess) [[unlikely]] {
         std::memmove(out + width, body, size);
         end = out + width + size;
     }
