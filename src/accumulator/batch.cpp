@@ -18,6 +18,8 @@ void Batch::reset() {
     bytes = 0;
     payload_bytes = 0;
     base_timestamp_ms = max_timestamp_ms = 0;
+    packed = Buffer();
+    packed_by = Compression::none;
     wire.clear();
     producer_id = -1;
     producer_epoch = -1;

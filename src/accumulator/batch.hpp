@@ -78,6 +78,8 @@ struct Batch {
     TimePoint opened{};
 
     // --- set when it is sealed
+    Buffer packed;                             ///< compressed, with room for the header before; empty: not, or it did not pay
+    Compression packed_by = Compression::none; ///< the codec that was tried
     std::vector<Buffer> wire; ///< header and records as they go out
     int64_t producer_id = -1;
     int16_t producer_epoch = -1;

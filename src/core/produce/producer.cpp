@@ -82,6 +82,7 @@ TimePoint ProducerCore::poll(TimePoint now) {
         ask_producer_id(now);
 
     TimePoint next = never;
+    sealer_.begin_turn();
     for (bool progress = true; progress;) {
         progress = false;
         next = id_state_ == IdState::wanted && asks ? id_not_before_ : never;
@@ -252,10 +253,13 @@ bool ProducerCore::prepare(Partition& partition, Batch& batch, Format format, Ti
                         batch.producer_epoch == identity_.epoch;
     if (sealed)
         return true;
+    const auto ready = sealer_.pack(batch, format);
+    if (ready && *ready == Sealer::Packed::later)
+        return false;
     const bool numbered = batch.base_sequence >= 0 && batch.producer_id == identity_.producer_id &&
                           batch.producer_epoch == identity_.epoch;
     const int32_t sequence = !idempotent ? -1 : numbered ? batch.base_sequence : partition.next_sequence;
-    Error error = sealer_.seal(batch, identity_, sequence, format);
+    Error error = ready ? sealer_.seal(batch, identity_, sequence, format) : ready.error();
     if (error) {
         fail(partition, batch, std::move(error), now);
         return false;

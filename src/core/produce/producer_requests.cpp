@@ -282,6 +282,7 @@ void ProducerCore::finish(Partition& partition, Batch& batch, Error error, TimeP
             batch.count,
             batch.error ? "failed: " + batch.error.message() : fmt::format("acknowledged, first offset {}", batch.base_offset));
     batch.latency = now - batch.opened;
+    sealer_.forget(batch);
     move_to(batch, Batch::State::reported);
     if (gate_ && batch.error)
         gate_->on_batch_failed(batch.error, batch.base_sequence >= 0);

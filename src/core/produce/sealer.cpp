@@ -29,10 +29,86 @@ Error Sealer::seal(Batch& batch, const Identity& identity, int32_t base_sequence
     batch.base_sequence = base_sequence;
     batch.magic = format.magic;
     batch.codec = codec_for(format);
-    return format.magic == 2 ? seal_batch(batch, identity, base_sequence) : seal_message_set(batch);
+    if (format.magic != 2)
+        return seal_message_set(batch);
+    seal_batch(batch, identity, base_sequence);
+    return {};
 }
 
-Error Sealer::seal_batch(Batch& batch, const Identity& identity, int32_t base_sequence) {
+// Measured on text, at default levels or those where codecs become much slower; slow machines take some milliseconds.
+size_t Sealer::bytes_per_turn() const {
+    constexpr size_t kb = 1024;
+    switch (compression_) {
+    case Compression::none:
+        break;
+    case Compression::gzip:
+        return level_ > 6 ? 8 * kb : 24 * kb;
+    case Compression::snappy:
+        return 256 * kb;
+    case Compression::lz4:
+        return level_ >= 3 ? 32 * kb : 256 * kb;
+    case Compression::zstd:
+        return level_ > 9 ? 8 * kb : level_ > 3 ? 32 * kb : 128 * kb;
+    }
+    return SIZE_MAX;
+}
+
+void Sealer::begin_turn() {
+    if (!std::exchange(worked_, false))
+        packing_ = nullptr; // it cannot be sent at the moment, and must not stand in the way of others
+    budget_ = bytes_per_turn();
+}
+
+void Sealer::collect_body(const Batch& batch, Body& body) {
+    body.clear();
+    for (const Chunk& chunk : batch.chunks)
+        chunk.for_each_piece([&](std::span<const uint8_t> bytes) { body.push_back(bytes); });
+}
+
+Result<Sealer::Packed> Sealer::pack(Batch& batch, Format format) {
+    const Compression codec = codec_for(format);
+    if (format.magic != 2 || batch.packed_by == codec)
+        return Packed::ready;
+    if (codec == Compression::none) {
+        batch.packed = Buffer();
+        batch.packed_by = codec;
+        return Packed::ready;
+    }
+    if (packing_ && packing_ != &batch)
+        return Packed::later;
+    if (!std::exchange(packing_, &batch)) {
+        collect_body(batch, body_);
+        compressor_.begin(codec, level_, batch.bytes - record::batch_header_size, record::batch_header_size);
+        part_ = part_at_ = 0;
+    }
+    worked_ = true;
+    while (part_ < body_.size()) {
+        if (budget_ == 0)
+            return Packed::later;
+        const auto rest = body_[part_].subspan(part_at_);
+        const auto piece = rest.first(std::min(rest.size(), budget_));
+        if (Error error = compressor_.feed(piece)) {
+            packing_ = nullptr;
+            return error;
+        }
+        budget_ -= piece.size();
+        part_at_ += piece.size();
+        if (part_at_ == body_[part_].size()) {
+            ++part_;
+            part_at_ = 0;
+        }
+    }
+    packing_ = nullptr;
+    auto packed = compressor_.finish();
+    if (!packed)
+        return std::move(packed).error();
+    // A batch that does not shrink goes out as it is.
+    batch.packed = packed->size() < batch.bytes ? std::move(*packed) : Buffer();
+    batch.packed_by = codec;
+    return Packed::ready;
+}
+
+void Sealer::seal_batch(Batch& batch, const Identity& identity, int32_t base_sequence) {
     record::BatchHeader header{
         .leader_epoch = -1,
         .attributes = transactional_ ? record::transactional_bit : int16_t{0},
@@ -44,28 +120,19 @@ Error Sealer::seal_batch(Batch& batch, const Identity& identity, int32_t base_se
         .base_sequence = base_sequence,
         .record_count = batch.count,
     };
-    body_.clear();
-    for (const Chunk& chunk : batch.chunks)
-        chunk.for_each_piece([this](std::span<const uint8_t> bytes) { body_.push_back(bytes); });
-    if (batch.codec != Compression::none) {
-        auto packed = record::compress_body(compressor_, batch.codec, level_, body_);
-        if (!packed)
-            return std::move(packed).error();
-        // A batch that does not shrink goes out as it is.
-        if (packed->size() < batch.bytes) {
-            header.attributes = static_cast<int16_t>(header.attributes | static_cast<int16_t>(batch.codec));
-            const std::span<const uint8_t> records = packed->span().subspan(record::batch_header_size);
-            record::seal(packed->mutable_data(), header, std::span(&records, 1));
-            batch.wire.push_back(std::move(*packed));
-            return {};
-        }
+    if (!batch.packed.empty()) {
+        header.attributes = static_cast<int16_t>(header.attributes | static_cast<int16_t>(batch.codec));
+        const std::span<const uint8_t> records = batch.packed.span().subspan(record::batch_header_size);
+        record::seal(batch.packed.mutable_data(), header, std::span(&records, 1));
+        batch.wire.push_back(batch.packed);
+        return;
     }
+    collect_body(batch, plain_);
     Chunk& first = batch.chunks.front();
-    record::seal(first.memory.mutable_data(), header, body_);
+    record::seal(first.memory.mutable_data(), header, plain_);
     batch.wire.push_back(first.memory.slice(0, first.end));
     for (size_t i = 1; i < batch.chunks.size(); ++i)
         push_wire(batch, batch.chunks[i]);
-    return {};
 }
 
 Error Sealer::seal_message_set(Batch& batch) {
