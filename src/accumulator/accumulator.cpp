@@ -280,7 +280,8 @@ int32_t Accumulator::choose_keyless(Topic& topic, size_t payload, const Partitio
         return entry.sticky_partition;
     }
     const int64_t now = coarse_now_ms();
-    if (!known || now >= entry.sticky_until_ms) {
+    // Both ways, for a clock that is set back.
+    if (!known || now >= entry.sticky_until_ms || now < entry.sticky_until_ms - sticky_ms) {
         entry.sticky_partition = pick_available(table);
         entry.sticky_until_ms = now + sticky_ms;
     }

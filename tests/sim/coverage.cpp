@@ -31,7 +31,7 @@ const std::vector<Machine> machines{
      {{1, 2}, {1, 3}, {2, 1}, {2, 3}, {3, 4}, {4, 3}, {4, 1, "only after 32,767 epochs"}}},
     {"transaction", // core::txn::Transaction::State
      {"created", "initializing", "ready", "open", "committing", "abortable", "aborting", "fatal"},
-     {{0, 1}, {1, 2}, {2, 3}, {3, 4}, {3, 5}, {3, 6}, {3, 7}, {4, 2}, {4, 5}, {4, 7}, {5, 6}, {6, 2}, {6, 7}}},
+     {{0, 1}, {1, 2}, {2, 3}, {3, 4}, {3, 5}, {3, 6}, {3, 7}, {4, 2}, {4, 5}, {4, 7}, {5, 6}, {5, 7, "a fence that is heard of after another failure: some seeds in a thousand"}, {6, 2}, {6, 7}}},
     {"batch", // accumulator::Batch::State
      {"open", "waiting", "in_flight", "reported"},
      {{0, 1}, {0, 3}, {1, 2}, {1, 3}, {2, 1}, {2, 3}}},

@@ -30,6 +30,7 @@ enum class Fault : uint8_t {
     slow_broker,  ///< answers of one API at one broker are delayed
     throttle,     ///< the broker asks for less and stops reading for a while
     late_turn,    ///< the client's loop does not run for a while
+    clock_jump,   ///< the client's wall clock is set to another time
     count_,
 };
 
@@ -39,6 +40,7 @@ inline constexpr std::array<std::string_view, fault_kinds> fault_names{
     "slow_link",    "partial_write",   "partial_read", "refuse",   "black_hole",
     "crash",        "crash_lost_tail", "move_leader",  "error",    "fatal_error",
     "drop_request", "drop_answer",     "slow_broker",  "throttle", "late_turn",
+    "clock_jump",
 };
 
 struct FaultCounts {

@@ -18,6 +18,7 @@ constexpr PlantedBug bugs[] = {
     {"ignore_batch_failure", "a message that failed does not spoil its transaction"},
     {"forget_unsent_failure", "a message that failed before it was sent does not spoil its transaction"},
     {"lost_end_is_done", "EndTxn is taken for done when its answer was lost"},
+    {"lost_offsets_are_done", "a group's offsets are taken for stored when the answer was lost"},
     {"epoch_of_end_ignored", "the epoch that EndTxn gives is not used"},
     {"forget_transaction_retry", "nothing wakes the transaction when a backoff is over"},
     {"new_leader_before_old_drained",

@@ -35,8 +35,10 @@ Plan draw(World& world, bool idempotent) {
     config.sticky_linger = world.ms_between(0, 20);
     if (world.chance(15))
         config.compression = static_cast<Compression>(world.between(1, 4));
-    config.message_timeout = world.chance(50) ? 0s : world.ms_between(300, 4000);
-    if (world.chance(12))
+    config.message_timeout = world.chance(40) ? 0s : world.ms_between(300, 4000);
+    config.adaptive_partitioning = world.chance(30);
+    config.partition_availability = world.chance(30) ? world.ms_between(1, 200) : 0ms;
+    if (world.chance(20))
         config.retries = static_cast<int32_t>(world.between(0, 3));
     plan.purges = world.chance(5);
     plan.errors_that_stay = world.chance(20);

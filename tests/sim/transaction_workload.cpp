@@ -132,8 +132,33 @@ Logs committed_part(World& world, const Logs& logs) {
     return visible;
 }
 
-void judge(World& world, const Ledger& ledger, const TransactionBook& book, const Logs& visible) {
+// The group's offset is that of the last transaction which was committed with one.
+void judge_offset(World& world, const TransactionBook& book, const std::vector<bool>& shown, bool in_order) {
+    const auto* found = world.cluster.offsets().find(TransactionBook::group, TransactionBook::input);
+    const int64_t offset = found ? found->offset : -1;
+    if (world.cluster.offsets().is_pending(TransactionBook::group, TransactionBook::input))
+        world.violate("the group's offset waits for a transaction that has ended");
+    if (offset >= 0) {
+        const auto& entry = book.transactions.at(static_cast<size_t>(offset));
+        if (entry.offset != offset || entry.end == End::aborted || entry.end == End::open)
+            world.violate("the group has committed {}, of a transaction that was not", offset);
+    }
+    if (!in_order)
+        return;
+    for (size_t i = book.transactions.size(); i-- > 0;) {
+        const auto& entry = book.transactions[i];
+        if (entry.offset < 0 || entry.end == End::aborted || entry.end == End::open)
+            continue;
+        if (entry.offset == offset)
+            return;
+        if (entry.end == End::committed || shown[i])
+            world.violate("the group has committed {}, though transaction {} was committed later", offset, i);
+    }
+}
+
+void judge(World& world, const Ledger& ledger, const TransactionBook& book, const Logs& visible, bool in_order) {
     std::map<std::string, int> seen;
+    std::vector<bool> whole(book.transactions.size());
     for (const auto& [where, log] : visible)
         for (const auto& value : log)
             if (!value.empty())
@@ -150,6 +175,7 @@ void judge(World& world, const Ledger& ledger, const TransactionBook& book, cons
                 world.violate("transaction {} is committed, but its message {} was not acknowledged", number, id);
         }
         const size_t all = entry.messages.size();
+        whole[number] = all > 0 && shown == all;
         if (entry.end == End::committed && shown != all)
             world.violate("transaction {} is committed, and {} of its {} messages are shown", number, shown, all);
         if ((entry.end == End::aborted || entry.end == End::open) && shown != 0)
@@ -157,6 +183,7 @@ void judge(World& world, const Ledger& ledger, const TransactionBook& book, cons
         if (entry.end == End::unknown && shown != 0 && shown != all)
             world.violate("transaction {} is shown in part: {} of {} messages", number, shown, all);
     }
+    judge_offset(world, book, whole, in_order);
 }
 
 } // namespace
@@ -212,7 +239,7 @@ RunResult run_transactional(const RunOptions& options) {
         ledger.check_logs();
     if (world.violation.empty()) {
         const Logs visible = committed_part(world, ledger.logs());
-        judge(world, ledger, book, visible);
+        judge(world, ledger, book, visible, !plan.zombies);
         if (world.violation.empty()) {
             const bool committed = world.chance(80);
             read_back(

@@ -148,7 +148,35 @@ void TransactionalClient::produce() {
         book_.transactions[current_].messages.push_back(id);
         world_.note("produce {}[{}]: message {} of transaction {}", topic->first, partition, id, current_);
     }
-    later(left_ > 0 ? &TransactionalClient::produce : &TransactionalClient::end);
+    if (left_ > 0)
+        later(&TransactionalClient::produce);
+    else
+        later(world_.chance(40) ? &TransactionalClient::send_offset : &TransactionalClient::end);
+}
+
+void TransactionalClient::send_offset() {
+    const auto offset = static_cast<int64_t>(current_);
+    book_.transactions[current_].offset = offset;
+    const uint64_t number = ++calls_;
+    core::txn::GroupOffsets offsets{
+        .rows = {{.topic = TransactionBook::input.topic, .partition = TransactionBook::input.partition, .offset = offset}},
+        .group_id = TransactionBook::group};
+    transaction_.send_offsets(std::move(offsets), [this, number](Error error) {
+        if (number != calls_)
+            return;
+        ++calls_;
+        world_.note("offset of transaction {}: {}", current_, error ? error.message() : "done");
+        if (flag_of(error.code) == ErrorFlag::fatal) {
+            finish();
+        } else if (error) {
+            if (flag_of(error.code) != ErrorFlag::txn_requires_abort)
+                world_.violate("send_offsets: {}", error.message());
+            later(&TransactionalClient::abort);
+        } else {
+            later(&TransactionalClient::end);
+        }
+    });
+    loop_.notify();
 }
 
 void TransactionalClient::end() {

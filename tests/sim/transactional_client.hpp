@@ -24,8 +24,13 @@ struct TransactionBook {
     struct Entry {
         std::vector<size_t> messages; ///< ids of the ledger
         End end = End::open;
+        int64_t offset = -1; ///< of the group, sent with it
     };
     std::vector<Entry> transactions;
+
+    /// Where the group has read to is part of some of them.
+    static inline const std::string group = "readers";
+    static inline const TopicPartition input{"t0", 0};
 };
 
 class TransactionalClient final : public core::produce::BatchSink, public core::ClusterEvents {
@@ -53,6 +58,7 @@ private:
     void begin();
     void produce();
     void end();
+    void send_offset();
     void commit();
     void abort();
     void call(core::txn::Transaction::Done done, void (core::txn::Transaction::*start)(core::txn::Transaction::Done));

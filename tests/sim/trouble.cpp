@@ -55,6 +55,8 @@ constexpr std::array coordinator_apis{
     msg::ApiKey::init_producer_id,
     msg::ApiKey::add_partitions_to_txn,
     msg::ApiKey::end_txn,
+    msg::ApiKey::add_offsets_to_txn,
+    msg::ApiKey::txn_offset_commit,
 };
 
 } // namespace
@@ -205,6 +207,10 @@ bool Trouble::strike_broker(Fault fault) {
         loop->stall(time);
         return true;
     }
+    case Fault::clock_jump:
+        world_.wall_clock_off_ms = world_.between(-1, 1) * world_.between(1, world_.chance(50) ? 5'000 : 86'400'000);
+        world_.note("the clients' wall clock is off by {} ms", world_.wall_clock_off_ms);
+        return true;
     case Fault::slow_broker: {
         const std::array apis{
             number(msg::ApiKey::produce),

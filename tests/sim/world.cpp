@@ -43,7 +43,7 @@ World::World(WorldOptions options)
     , coarse_before_(accumulator::Accumulator::coarse_now_ms) {
     current_ = this;
     accumulator::PartitionBuffer::precise_now = [] { return current_->now(); };
-    accumulator::Accumulator::coarse_now_ms = [] { return current_->cluster.timestamp_ms(current_->now()); };
+    accumulator::Accumulator::coarse_now_ms = [] { return current_->cluster.timestamp_ms(current_->now()) + current_->wall_clock_off_ms; };
     accumulator::Accumulator::seed_thread(options.seed);
     network.set_cluster(cluster);
     tap.set_cluster(cluster);

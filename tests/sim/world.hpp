@@ -79,6 +79,8 @@ public:
         return Duration(static_cast<int64_t>(rng.below(static_cast<uint64_t>(time.count()) + 1)));
     }
 
+    int64_t wall_clock_off_ms = 0; ///< of the clients; brokers have the right time
+
     static constexpr uint64_t most_events = 400'000;
 
     Rng rng;

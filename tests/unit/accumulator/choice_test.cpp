@@ -101,6 +101,23 @@ TEST_CASE("a sticky partition that is gone is not kept to") {
     }
 }
 
+TEST_CASE("a thread does not stick to a partition for ever when the clock is set back") {
+    static int64_t now;
+    now = 1'000'000'000;
+    auto* const clock = std::exchange(Accumulator::coarse_now_ms, [] { return now; });
+    {
+        World world({.sticky = 10ms});
+        std::set<int32_t> chosen;
+        for (int i = 0; i < 50; ++i) {
+            now -= 3'600'000;
+            world.append();
+            chosen.insert(world.counts().begin()->first);
+        }
+        CHECK(chosen.size() == 4);
+    }
+    Accumulator::coarse_now_ms = clock;
+}
+
 TEST_CASE("adaptive: a thread keeps to a partition for a batch's bytes, then takes one with a short queue") {
     World world({.limits = {.bytes = 1000}, .adaptive = true});
     const std::string value(92, 'x'); // ten fill a batch
