@@ -207,8 +207,12 @@ private:
         for (const Delivery& report : reports) {
             if (!report.error()) {
                 ++delivered_;
-            } else if (failed_++ == 0) {
-                const Errc code = to_errc(report.error());
+                continue;
+            }
+            const Errc code = to_errc(report.error());
+            // A message that fell with another one tells nothing.
+            if (failed_++ == 0 || (first_failed_ == Errc::_invalid_different_record && code != first_failed_)) {
+                first_failed_ = code;
                 const bool placed = report.partition() >= 0;
                 const std::string place = fmt::format("{}{}: ", report.topic(), placed ? fmt::format("[{}]", report.partition()) : "");
                 std::string_view text = report.detail();
@@ -230,6 +234,7 @@ private:
     double latency_ms_sum_ = 0;
     double latency_ms_max_ = 0;
     const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+    Errc first_failed_ = Errc::no_error;
     std::string first_error_;
     Progress progress_{"produced", isatty(STDERR_FILENO) != 0};
     Producer producer_; // last: its callback writes to the members above

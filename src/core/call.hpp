@@ -49,6 +49,7 @@ struct Answer {
     Response response;
     int16_t version = 0; ///< of the request that was answered
     int32_t node = -1;   ///< who answered
+    bool sent_before = false; ///< an earlier try went unanswered: it may have been done too, or be done later
 };
 
 template <class Response>
@@ -83,6 +84,7 @@ struct PendingCall {
         Buffer frame; ///< after the size prefix; empty when no response is expected
         int16_t version;
         int32_t node;
+        bool sent_before = false;
     };
     enum class Judged { done, retry_route }; ///< retry_route: a routing error; refresh what was stale and try again
     using RawResult = boost::system::result<RawAnswer, CallError>;
@@ -140,7 +142,7 @@ void call(
                 reply(std::move(raw).error(), now);
                 return PendingCall::Judged::done;
             }
-            Answer<Response> answer{.response = {}, .version = raw->version, .node = raw->node};
+            Answer<Response> answer{.response = {}, .version = raw->version, .node = raw->node, .sent_before = raw->sent_before};
             if (!raw->frame.empty()) {
                 if (Error error = wire::decode_response(answer.response, raw->version, raw->frame)) {
                     reply(CallError(std::move(error), true), now);

@@ -47,6 +47,15 @@ class TopicsTest(unittest.TestCase):
         self.assertIn("cleanup.policy=compact", told)
         self.assertIn("max.message.bytes=123456", told)
 
+    def test_one_bad_record_of_a_batch_is_named_and_the_others_are_told_apart(self):
+        """KIP-467: a compacted topic takes no message without a key, and its whole batch falls with it."""
+        ottla("topics", "create", "-p", 1, "-r", 1, "-c", "cleanup.policy=compact", "compacted")
+        lines = b"a:1\nno key\nc:3\n"
+        done = ottla("produce", "-t", "compacted", "-K", ":", "-X", "linger.ms=1000", input=lines, status=1)
+        told = done.stderr.decode()
+        self.assertIn("3 of 3 messages were not delivered; the first: compacted[0]: INVALID_RECORD: Compacted topic", told)
+        ottla("produce", "-t", "compacted", "-K", ":", input=b"a:1\nc:3\n")
+
     def test_what_kafka_creates_ottla_describes(self):
         create = ["TopicCommand", "--create", "--topic", "made-by-kafka"]
         cluster().tools.text(*create, "--replica-assignment", "3:1,2:3,1:2")

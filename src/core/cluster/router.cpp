@@ -107,12 +107,12 @@ void Router::place(Queued queued, TimePoint now) {
         return;
     }
     if (closed_) {
-        fail(std::move(queued), Error(Errc::_destroy, "the client is closed"), false, now);
+        fail(std::move(queued), Error(Errc::_destroy, "the client is closed"), now);
         return;
     }
     if (now >= queued.deadline) {
         Error error = late(queued);
-        fail(std::move(queued), std::move(error), false, now);
+        fail(std::move(queued), std::move(error), now);
         return;
     }
     if (queued.await_metadata && metadata_->version() == queued.metadata_version) {
@@ -123,7 +123,7 @@ void Router::place(Queued queued, TimePoint now) {
     queued.await_metadata = false;
     Target target = find_target(queued, now);
     if (target.error) {
-        fail(std::move(queued), std::move(*target.error), false, now);
+        fail(std::move(queued), std::move(*target.error), now);
         return;
     }
     if (!target.node) {
@@ -406,12 +406,12 @@ void Router::send(Connection& connection, Queued queued, TimePoint now) {
     const int16_t version = std::min(call.max_version, theirs.max);
     if (!theirs.present() || version < std::max(call.min_version, theirs.min)) {
         Error error = lack(connection, call);
-        fail(std::move(queued), std::move(error), false, now);
+        fail(std::move(queued), std::move(error), now);
         return;
     }
     auto frame = call.encode(version, connection.next_correlation_id(), config_.client_id);
     if (!frame) {
-        fail(std::move(queued), std::move(frame).error(), false, now);
+        fail(std::move(queued), std::move(frame).error(), now);
         return;
     }
     queued.sent = now;
@@ -550,7 +550,7 @@ void Router::give_back(Peer& peer, const Error& why, TimePoint now) {
         if (probe::planted("drop_waiting_call"))
             continue;
         if (!queued.call.options.retry || closed_) {
-            fail(std::move(queued), why, false, now);
+            fail(std::move(queued), why, now);
             continue;
         }
         queued.last_error = why;
@@ -614,12 +614,14 @@ void Router::on_result(Queued queued, PendingCall::RawResult result, TimePoint n
             log_.debug(LogContext::protocol, "RECV", "no answer to {} after {:.2f} ms: {}", api, time, result.error().message());
     }
     if (!result) {
+        queued.maybe_sent = queued.maybe_sent || result.error().maybe_sent;
         if (may_retry && is_transport(result.error().errc()))
             retry_later(std::move(queued), result.error(), now);
         else
-            fail(std::move(queued), result.error(), result.error().maybe_sent, now);
+            fail(std::move(queued), result.error(), now);
         return;
     }
+    result->sent_before = queued.maybe_sent;
     if (queued.call.deliver(std::move(result), now, may_retry) == PendingCall::Judged::done) {
         end_interest(queued);
         return;
@@ -641,10 +643,10 @@ void Router::retry_later(Queued queued, Error why, TimePoint now) {
     wake();
 }
 
-void Router::fail(Queued queued, Error error, bool maybe_sent, TimePoint now) {
+void Router::fail(Queued queued, Error error, TimePoint now) {
     end_interest(queued);
     if (!queued.call.scope.expired())
-        queued.call.deliver(failure(std::move(error), maybe_sent), now, false);
+        queued.call.deliver(failure(std::move(error), queued.maybe_sent), now, false);
 }
 
 void Router::end_interest(Queued& queued) {
@@ -684,7 +686,7 @@ TimePoint Router::expire(TimePoint now) {
         sift(peer.waiting);
     for (auto& queued : expired) {
         Error error = late(queued);
-        fail(std::move(queued), std::move(error), false, now);
+        fail(std::move(queued), std::move(error), now);
     }
     return next;
 }
@@ -698,12 +700,12 @@ void Router::close(TimePoint now) {
             graveyard_.back()->shut(gone, now);
         }
         for (auto& queued : std::exchange(peer.waiting, {}))
-            fail(std::move(queued), gone, false, now);
+            fail(std::move(queued), gone, now);
     }
     for (auto& queued : std::exchange(unplaced_, {}))
-        fail(std::move(queued), gone, false, now);
+        fail(std::move(queued), gone, now);
     for (auto& call : std::exchange(incoming_, {}))
-        fail(Queued{.call = std::move(call)}, gone, false, now);
+        fail(Queued{.call = std::move(call)}, gone, now);
 }
 
 // ---- Cluster

@@ -48,6 +48,7 @@ private:
         TimePoint sent{};     ///< the last try
         TimePoint not_before{};
         int tries = 0;
+        bool maybe_sent = false; ///< a try went unanswered
         Error last_error{};     ///< of the last try, for the message at the deadline
         uint64_t metadata_version = 0;
         bool await_metadata = false; ///< the last try proved it stale: wait for a newer answer
@@ -91,7 +92,7 @@ private:
     void on_result(Queued queued, PendingCall::RawResult result, TimePoint now);
     void give_back(Peer& peer, const Error& why, TimePoint now);
     void retry_later(Queued queued, Error why, TimePoint now);
-    void fail(Queued queued, Error error, bool maybe_sent, TimePoint now);
+    void fail(Queued queued, Error error, TimePoint now);
     void end_interest(Queued& queued);
     TimePoint expire(TimePoint now);
     Error late(const Queued& queued) const;

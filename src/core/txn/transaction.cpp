@@ -324,7 +324,9 @@ void Transaction::on_ended() {
     pending_.clear();
     groups_.clear();
     perhaps_added_ = offsets_joined_ = false;
-    bump_ = bump_ || producer_.has_gap();
+    // A stray request that arrives late would be taken for one of the next transaction: it might end that, either way. Under
+    // an epoch that has passed it is refused.
+    bump_ = bump_ || producer_.has_gap() || (std::exchange(strays_, false) && can_bump_);
     const int16_t finalised = ports_.transaction_version();
     const bool upgrade = finalised >= 2 && version_ < 2; // version 2 begins with an identity of its own
     if (bump_ || void_id_ || upgrade) {

@@ -128,6 +128,7 @@ private:
     bool settle(Errc code, std::string text, Request request, Attempt& attempt, TimePoint now);
     template <class Response>
     bool is_lost(const CallResult<Response>& result, Request request, Attempt& attempt, TimePoint now);
+    void note_stray(bool stray) { strays_ = strays_ || stray; }
     void retry(Attempt& attempt, Errc code, TimePoint now);
     void go_abortable(Error error);
     void go_fatal(Error error, TimePoint now);
@@ -150,6 +151,8 @@ private:
     produce::Identity identity_;
     int16_t version_ = 1;     ///< of transactions, sampled between them
     bool bump_ = false;       ///< the epoch must go up before the next transaction
+    bool strays_ = false;     ///< a request of it went unanswered: it may reach a coordinator at any time
+    bool can_bump_ = false;   ///< coordinators know how (Kafka 2.5)
     bool void_id_ = false;    ///< the coordinator does not know this producer id: EndTxn would be refused
     bool closed_ = false;
     bool ending_told_ = false; ///< EndTxn has been answered

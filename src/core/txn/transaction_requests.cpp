@@ -53,6 +53,7 @@ CallOptions Transaction::options() const {
 template <class Response>
 bool Transaction::is_lost(const CallResult<Response>& result, Request request, Attempt& attempt, TimePoint now) {
     attempt.in_flight = false;
+    note_stray(result ? result->sent_before : result.error().maybe_sent);
     if (result)
         return false;
     const Error& error = result.error();
@@ -87,7 +88,8 @@ void Transaction::ask_identity(TimePoint) {
                 return;
             identity_ = {response.producer_id, response.producer_epoch};
             log_.debug(LogContext::eos, "PID", "producer id {}, epoch {}", identity_.producer_id, identity_.epoch);
-            bump_ = void_id_ = false;
+            bump_ = void_id_ = strays_ = false;
+            can_bump_ = result->version >= first_with_identity;
             version_ = ports_.transaction_version() >= 2 ? int16_t{2} : int16_t{1};
             producer_.set_identity(identity_);
             failure_ = {};
@@ -299,7 +301,7 @@ void Transaction::end_transaction() {
             if (result->version >= first_raising_end && response.producer_id >= 0 && !probe::planted("epoch_of_end_ignored")) {
                 identity_ = {response.producer_id, response.producer_epoch};
                 producer_.set_identity(identity_);
-                bump_ = false;
+                bump_ = strays_ = false;
             }
             on_ended();
         },

@@ -82,7 +82,7 @@ struct FakeCaller final : core::Caller {
     }
 
     template <class Response>
-    void answer(core::PendingCall& call, const Response& response, TimePoint now) {
+    void answer(core::PendingCall& call, const Response& response, TimePoint now, bool sent_before = false) {
         if (call.scope.expired())
             return;
         const int16_t version = version_of(call);
@@ -91,7 +91,7 @@ struct FakeCaller final : core::Caller {
             throw std::runtime_error(pieces.error().message());
         const Buffer bytes = pieces->flatten();
         call.deliver(
-            core::PendingCall::RawAnswer{bytes.slice(4, bytes.size() - 4), version, node_of(call)}, now, false
+            core::PendingCall::RawAnswer{bytes.slice(4, bytes.size() - 4), version, node_of(call), sent_before}, now, false
         );
     }
 

@@ -194,6 +194,49 @@ TEST_CASE("CONCURRENT_TRANSACTIONS and moving coordinators are waited for", "[tx
     CHECK(world.take_ended() == Lines{"commit: done"});
 }
 
+TEST_CASE("a request that went unanswered must not reach the next transaction: a new epoch comes between", "[txn]") {
+    const bool old_broker = GENERATE(false, true); // before Kafka 2.5 there is no way
+    TransactionWorld world;
+    if (old_broker)
+        world.caller.limits[msg::ApiKey::init_producer_id] = 2;
+    world.make_ready();
+    world.begin();
+    world.commit(); // nothing is in it
+    world.take_ended();
+    world.begin();
+    world.produce("a", 0);
+    world.answer_add_partitions();
+    auto seen = world.request();
+    world.answer(seen);
+    world.commit();
+    auto asked = world.caller.take<msg::EndTxnRequest>();
+    REQUIRE(asked);
+    SECTION("the router has tried it before") {
+        world.caller.answer(asked->second, msg::EndTxnResponse(), world.now, true);
+        world.run();
+    }
+    SECTION("it failed, and is made again") {
+        asked->second.deliver(core::CallError(Error(Errc::_transport, "gone"), true), world.now, false);
+        world.run();
+        world.advance(1s);
+        world.answer_end();
+    }
+    if (old_broker) {
+        CHECK(world.take_ended() == Lines{"commit: done"});
+        CHECK(world.caller.waiting<msg::InitProducerIdRequest>() == 0);
+        return;
+    }
+    CHECK(world.take_ended().empty());
+    const auto bump = world.answer_init(42, 1);
+    CHECK(bump.producer_id == 42);
+    CHECK(bump.producer_epoch == 0);
+    CHECK(world.take_ended() == Lines{"commit: done"});
+    world.begin();
+    world.produce("b", 0);
+    world.answer_add_partitions();
+    CHECK(world.request().batches[0].header.producer_epoch == 1);
+}
+
 TEST_CASE("lost answers of the coordinator are asked for again", "[txn]") {
     TransactionWorld world;
     world.make_ready();
@@ -216,6 +259,7 @@ TEST_CASE("lost answers of the coordinator are asked for again", "[txn]") {
             again->second.deliver(core::CallError(Error(Errc::_transport, "gone"), true), world.now, false);
         world.run();
         CHECK_FALSE(world.answer_end().committed);
+        world.answer_init(42, 1); // lest a lost request reach the next transaction
         CHECK(world.take_ended() == Lines{"abort: done"});
     }
 }
