@@ -137,11 +137,7 @@ public:
     /// in first out. Terminal cancellation stops the waiting; it does not recall what was sent.
     template <class Token>
     auto async_send(const ProducerRecord& record, Token&& token) {
-        return detail::initiate<void(error_code, DeliveryReport)>(
-            std::forward<Token>(token),
-            [prepared = prepare_send(record)](Handler<DeliveryReport> handler) mutable {
-                start_send(std::move(prepared), std::move(handler));
-            });
+        return async_send_prepared(prepare_send(record), std::forward<Token>(token));
     }
 
     /// As produce, but waits up to `wait` while the local queue is full (negative: no limit), serving reports meanwhile as poll
@@ -216,9 +212,21 @@ public:
     /// fail with _state.
     void close(std::chrono::milliseconds timeout = std::chrono::milliseconds(-1));
 
-private:
+protected:
+    // For async_send of the classes that add something to this one.
     struct PreparedSend;
     std::shared_ptr<PreparedSend> prepare_send(const ProducerRecord& record);
+    /// Of a record that cannot be sent: the operation completes with `why`.
+    std::shared_ptr<PreparedSend> prepare_refusal(error_code why);
+    template <class Token>
+    static auto async_send_prepared(std::shared_ptr<PreparedSend> prepared, Token&& token) {
+        return detail::initiate<void(error_code, DeliveryReport)>(
+            std::forward<Token>(token), [prepared = std::move(prepared)](Handler<DeliveryReport> handler) mutable {
+                start_send(std::move(prepared), std::move(handler));
+            });
+    }
+
+private:
     static void start_send(std::shared_ptr<PreparedSend> prepared, Handler<DeliveryReport> handler);
     enum class TransactionCall : uint8_t { init, begin, send_offsets, commit, abort };
     struct TransactionArguments {

@@ -111,6 +111,12 @@ std::shared_ptr<Producer::PreparedSend> Producer::prepare_send(const ProducerRec
     return prepared;
 }
 
+std::shared_ptr<Producer::PreparedSend> Producer::prepare_refusal(error_code why) {
+    auto prepared = std::make_shared<PreparedSend>(PreparedSend{std::make_shared<client::AsyncSend>(impl_->loop())});
+    prepared->send->settle(why, {});
+    return prepared;
+}
+
 void Producer::start_send(std::shared_ptr<PreparedSend> prepared, Handler<DeliveryReport> handler) {
     prepared->send->initiate(std::move(handler));
 }

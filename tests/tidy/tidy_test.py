@@ -16,6 +16,7 @@ FLOORS = {
     "record": 2,
     "accumulator": 3,
     "inspect": 3,
+    "serdes": 3,
     "core": 4,
     "mock": 4,
     "engine": 5,
