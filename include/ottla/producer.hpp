@@ -23,6 +23,7 @@ namespace ottla {
 namespace client {
 class ProducerImpl;
 }
+class ProducerInterceptor;
 
 /// What to send. All views: they need to live for the call only, the record is encoded in it.
 struct ProducerRecord {
@@ -100,6 +101,8 @@ struct ProducerOptions {
     std::function<void(const KafkaError&)> on_error{};
     /// Log lines; default: to stderr. See log.hpp.
     LogSink on_log{};
+    /// Called in this order for each record and each outcome. See interceptor.hpp. None cost nothing.
+    std::vector<std::shared_ptr<ProducerInterceptor>> interceptors{};
 };
 
 struct PurgeOptions {

@@ -28,6 +28,10 @@ error_code code_of(Errc code) {
     throw KafkaException(std::move(why));
 }
 
+Errc accept(client::ProducerImpl& impl, const ProducerRecord& record, Token token) {
+    return impl.intercept(record, [&](const ProducerRecord& taken) { return impl.append(taken, token); });
+}
+
 } // namespace
 
 Producer::Producer(const Config& config, ProducerOptions options) : Producer(config, Engine(), std::move(options)) {}
@@ -54,13 +58,14 @@ Producer::~Producer() {
 }
 
 void Producer::produce(const ProducerRecord& record, void* opaque) {
-    if (const Errc code = impl_->append(record, {reinterpret_cast<uintptr_t>(opaque), TokenKind::opaque}); code != Errc::no_error)
+    const Errc code = accept(*impl_, record, {reinterpret_cast<uintptr_t>(opaque), TokenKind::opaque});
+    if (code != Errc::no_error)
         refuse(impl_->explain(code, record));
 }
 
 void Producer::produce(const ProducerRecord& record, void* opaque, error_code& ec) noexcept {
     try {
-        ec = code_of(impl_->append(record, {reinterpret_cast<uintptr_t>(opaque), TokenKind::opaque}));
+        ec = code_of(accept(*impl_, record, {reinterpret_cast<uintptr_t>(opaque), TokenKind::opaque}));
     } catch (const std::bad_alloc&) {
         ec = code_of(Errc::_queue_full); // there is no memory for more
     }
@@ -75,7 +80,7 @@ void Producer::produce(const ProducerRecord& record, DeliveryHandler handler) {
 
 void Producer::produce(const ProducerRecord& record, DeliveryHandler handler, error_code& ec) {
     auto owned = std::make_unique<DeliveryHandler>(std::move(handler));
-    const Errc code = impl_->append(record, {reinterpret_cast<uintptr_t>(owned.get()), TokenKind::callback});
+    const Errc code = accept(*impl_, record, {reinterpret_cast<uintptr_t>(owned.get()), TokenKind::callback});
     if (code == Errc::no_error)
         owned.release(); // the batch has it now
     ec = code_of(code);
@@ -107,7 +112,10 @@ struct Producer::PreparedSend {
 
 std::shared_ptr<Producer::PreparedSend> Producer::prepare_send(const ProducerRecord& record) {
     auto prepared = std::make_shared<PreparedSend>(PreparedSend{std::make_shared<client::AsyncSend>(impl_->loop())});
-    impl_->send_or_wait(record, prepared->send);
+    if (impl_->interceptors().none())
+        impl_->send_or_wait(record, prepared->send);
+    else
+        impl_->send_or_wait(client::Intercepted(impl_->interceptors(), record).record(), prepared->send);
     return prepared;
 }
 
@@ -122,7 +130,9 @@ void Producer::start_send(std::shared_ptr<PreparedSend> prepared, Handler<Delive
 }
 
 void Producer::produce(const ProducerRecord& record, std::chrono::milliseconds wait, void* opaque) {
-    const Errc code = impl_->append_or_wait(record, {reinterpret_cast<uintptr_t>(opaque), TokenKind::opaque}, wait);
+    const Errc code = impl_->intercept(record, [&](const ProducerRecord& taken) {
+        return impl_->append_or_wait(taken, {reinterpret_cast<uintptr_t>(opaque), TokenKind::opaque}, wait);
+    });
     if (code != Errc::no_error)
         refuse(impl_->explain(code, record));
 }

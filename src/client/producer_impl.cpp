@@ -5,6 +5,7 @@
 #include <random>
 #include <thread>
 
+#include <boost/asio/error.hpp>
 #include <fmt/format.h>
 
 #include "accumulator/limits_of.hpp"
@@ -38,6 +39,21 @@ struct ProducerImpl::WaitingSend {
     std::vector<std::pair<std::string, std::optional<std::string>>> headers;
     std::shared_ptr<AsyncSend> send;
 
+    template <class F>
+    void with_record(std::vector<Header>& room, F&& f) const {
+        room.clear();
+        for (const auto& [name, content] : headers)
+            room.push_back({name, content ? Bytes(*content) : Bytes()});
+        f(ProducerRecord{
+            .topic = topic,
+            .value = value ? Bytes(*value) : Bytes(),
+            .key = key ? Bytes(*key) : Bytes(),
+            .partition = partition,
+            .timestamp_ms = timestamp_ms,
+            .headers = room,
+        });
+    }
+
     WaitingSend(const ProducerRecord& record, std::shared_ptr<AsyncSend> s)
         : topic(record.topic), partition(record.partition), timestamp_ms(record.timestamp_ms), send(std::move(s)) {
         if (!record.key.is_null())
@@ -67,6 +83,7 @@ ProducerImpl::ProducerImpl(std::shared_ptr<engine::Loop> loop, config::ClientCon
     , config_(std::move(config))
     , options_(std::move(options))
     , events_(config_, ClientKind::producer, options_.on_log, options_.on_error)
+    , interceptors_(options_.interceptors, events_)
     , accumulator_(limits_of(config_, options_.partitioner), [this] {
         if (!rung_.exchange(true, std::memory_order_acq_rel))
             loop_->notify();
@@ -156,8 +173,10 @@ void ProducerImpl::tear_down(const Error& error, TimePoint now) {
         std::lock_guard lock(waiting_mutex_);
         waiting.swap(waiting_sends_);
     }
+    std::vector<Header> headers;
     for (auto& send : waiting)
-        send.send->settle(error.code, {});
+        send.with_record(headers, [&](const ProducerRecord& record) { refuse_send(record, *send.send, error.code); });
+    interceptors_.on_close();
     torn_down_.store(true, std::memory_order_release);
     wake_waiters();
 }
@@ -176,10 +195,12 @@ void ProducerImpl::on_context_gone() noexcept {
     fail_unstarted(error);
     {
         std::lock_guard lock(waiting_mutex_);
+        std::vector<Header> headers;
         for (auto& send : waiting_sends_)
-            send.send->settle(make_error_code(Errc::_destroy), {});
+            send.with_record(headers, [&](const ProducerRecord& record) { refuse_send(record, *send.send, error.code); });
         waiting_sends_.clear();
     }
+    interceptors_.on_close();
     torn_down_.store(true, std::memory_order_release);
     wake_waiters();
 }
@@ -252,6 +273,13 @@ void ProducerImpl::deliver(Batch* batch) {
 }
 
 void ProducerImpl::report(Batch* batch) {
+    if (!interceptors_.none()) {
+        Delivery delivery = describe(*batch);
+        batch->for_each_record([&](int32_t index, const uint8_t* encoded, const accumulator::Chunk& chunk) {
+            describe(delivery, *batch, index, encoded, chunk, batch->token(index));
+            interceptors_.on_acknowledgement(delivery);
+        });
+    }
     complete_operations(*batch);
     if (wants_report(*batch)) {
         bool wake = false;
@@ -317,6 +345,14 @@ void ProducerImpl::append_many(std::span<const ProducerRecord> records, std::spa
         std::fill(codes.begin(), codes.end(), Errc::_destroy);
         return;
     }
+    const auto token_of = [&](size_t i) {
+        return Token{opaques.empty() ? 0 : reinterpret_cast<uintptr_t>(opaques[i]), TokenKind::opaque};
+    };
+    if (!interceptors_.none()) { // they see one record after the other
+        for (size_t i = 0; i < records.size(); ++i)
+            codes[i] = intercept(records[i], [&](const ProducerRecord& taken) { return append(taken, token_of(i)); });
+        return;
+    }
     std::array<accumulator::SendRecord, most_at_once> prepared;
     for (size_t i = 0; i < records.size(); ++i) {
         const ProducerRecord& record = records[i];
@@ -327,7 +363,7 @@ void ProducerImpl::append_many(std::span<const ProducerRecord> records, std::spa
             .headers = record.headers,
             .timestamp_ms = record.timestamp_ms,
             .partition = record.partition,
-            .token = {opaques.empty() ? 0 : reinterpret_cast<uintptr_t>(opaques[i]), TokenKind::opaque},
+            .token = token_of(i),
             .lends = record.lend_value};
     }
     accumulator_.append(std::span(prepared).first(records.size()), codes);
@@ -377,7 +413,7 @@ void ProducerImpl::send_or_wait(const ProducerRecord& record, const std::shared_
         send->unhold();
         if (code == Errc::_queue_full)
             return false;
-        send->settle(make_error_code(code), {});
+        refuse_send(record, *send, make_error_code(code));
         return true;
     };
     if (!sends_wait_.load(std::memory_order_acquire) && try_now())
@@ -391,36 +427,39 @@ void ProducerImpl::send_or_wait(const ProducerRecord& record, const std::shared_
     retry_waiting(); // credit that came back just before has not seen it waiting
 }
 
+void ProducerImpl::refuse_send(const ProducerRecord& record, AsyncSend& send, error_code why) {
+    interceptors_.on_error(record, why);
+    send.settle(why, {});
+}
+
+// False when it has to go on waiting.
+bool ProducerImpl::try_waiting(const ProducerRecord& record, AsyncSend& send) {
+    if (send.settled()) { // cancelled while it waited
+        interceptors_.on_error(record, boost::asio::error::operation_aborted);
+        return true;
+    }
+    const bool alone = accumulator_.outstanding() == 0;
+    const Errc code = append(record, {send.hold(), TokenKind::operation});
+    if (code == Errc::no_error)
+        return true;
+    send.unhold();
+    if (code == Errc::_queue_full && !alone)
+        return false;
+    refuse_send(record, send, make_error_code(code)); // also what does not fit into an empty queue
+    return true;
+}
+
 void ProducerImpl::retry_waiting() {
     if (!sends_wait_.load(std::memory_order_acquire))
         return;
     std::lock_guard lock(waiting_mutex_);
     std::vector<Header> headers;
     while (!waiting_sends_.empty()) {
+        bool full = false;
         WaitingSend& next = waiting_sends_.front();
-        headers.clear();
-        for (const auto& [key, value] : next.headers)
-            headers.push_back({key, value ? Bytes(*value) : Bytes()});
-        const ProducerRecord record{
-            .topic = next.topic,
-            .value = next.value ? Bytes(*next.value) : Bytes(),
-            .key = next.key ? Bytes(*next.key) : Bytes(),
-            .partition = next.partition,
-            .timestamp_ms = next.timestamp_ms,
-            .headers = headers,
-        };
-        if (next.send->settled()) { // cancelled while it waited
-            waiting_sends_.pop_front();
-            continue;
-        }
-        const bool alone = accumulator_.outstanding() == 0;
-        const Errc code = append(record, {next.send->hold(), TokenKind::operation});
-        if (code != Errc::no_error)
-            next.send->unhold();
-        if (code == Errc::_queue_full && !alone)
+        next.with_record(headers, [&](const ProducerRecord& record) { full = !try_waiting(record, *next.send); });
+        if (full)
             return;
-        if (code != Errc::no_error) // also what does not fit into an empty queue
-            next.send->settle(make_error_code(code), {});
         waiting_sends_.pop_front();
     }
     sends_wait_.store(false, std::memory_order_release);

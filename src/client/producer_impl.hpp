@@ -14,6 +14,7 @@
 
 #include "accumulator/accumulator.hpp"
 #include "client/client_events.hpp"
+#include "client/interceptors.hpp"
 #include "config/client_config.hpp"
 #include "core/cluster/cluster.hpp"
 #include "core/produce/producer.hpp"
@@ -32,6 +33,17 @@ public:
     ~ProducerImpl() override;
 
     // --- any thread
+    /// `take(record)`, which gives an Errc, with the interceptors around it.
+    template <class F>
+    Errc intercept(const ProducerRecord& record, F&& take) {
+        if (interceptors_.none())
+            return take(record);
+        const Intercepted intercepted(interceptors_, record);
+        const Errc code = take(intercepted.record());
+        if (code != Errc::no_error)
+            interceptors_.on_error(intercepted.record(), make_error_code(code));
+        return code;
+    }
     Errc append(const ProducerRecord& record, accumulator::Token token);
     static constexpr size_t most_at_once = 128;
     /// At most most_at_once records; codes[i] tells of records[i].
@@ -59,6 +71,7 @@ public:
     Error fatal_error() const;
     Errc append_or_wait(const ProducerRecord& record, accumulator::Token token, std::chrono::milliseconds wait);
     const std::shared_ptr<engine::Loop>& loop() const { return loop_; }
+    Interceptors& interceptors() { return interceptors_; }
     void log(int level, std::string_view facility, std::string_view text) { events_.on_log(level, facility, text); }
 
     /// Sends now, or when there is room: in the order of the calls.
@@ -71,6 +84,8 @@ public:
 private:
     struct WaitingSend;
 
+    bool try_waiting(const ProducerRecord& record, AsyncSend& send);
+    void refuse_send(const ProducerRecord& record, AsyncSend& send, error_code why);
     void start(TimePoint now);
     void fail_unstarted(const Error& error);
     void tear_down(const Error& error, TimePoint now);
@@ -106,6 +121,7 @@ private:
     const config::ClientConfig config_;
     const ProducerOptions options_;
     ClientEvents events_;
+    Interceptors interceptors_;
     accumulator::Accumulator accumulator_;
     std::atomic<bool> rung_{false};
     std::atomic<bool> ended_{false};
