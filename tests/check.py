@@ -152,6 +152,7 @@ def main_build(check: Check) -> None:
         check.part("kcat and the embedded cluster", [[binaries / "mock_tests", "[kcat]"]], count_catch, OTTLA_KCAT=kcat)
     else:
         check.leave_out("kcat and the embedded cluster", "kcat is not installed")
+    check.part("clients after fork", [[binaries / "fork_tests"]], count_catch)
     check.part("threads", [[binaries / "threads"]], count_catch)
     seeds = "1-20000" if check.level >= LEVELS.index("full") else "1-500"
     check.part("simulation", [[binaries / "ottla-sim", "--seeds", seeds, "--coverage"]], count_plain)
@@ -231,6 +232,8 @@ def main() -> int:
         installed_package(check)
         real_brokers(check)
         check.sanitizer("asan", "AddressSanitizer and UBSan", ["unit", "mock_tests", "sim_tests"])
+        for what in ("AddressSanitizer and UBSan", "ThreadSanitizer"):
+            check.leave_out(f"fork_tests with {what}", "a child of a process with threads is beyond the sanitizer")
         check.sanitizer("tsan", "ThreadSanitizer", ["unit", "mock_tests", "threads"], TSAN_OPTIONS="halt_on_error=1")
     if check.level >= LEVELS.index("full"):
         fuzzing(check)

@@ -3,6 +3,7 @@
 
 #include <future>
 
+#include "base/fork.hpp"
 #include "client/admin_impl.hpp"
 #include "engine/complete.hpp"
 
@@ -38,11 +39,21 @@ Done<T> completing(const std::shared_ptr<AdminImpl>& impl, Handler<T> handler) {
     };
 }
 
+/// In a forked child the handler hears of it; else it is left as it is.
+template <class T>
+bool refused_in_child(const std::shared_ptr<AdminImpl>& impl, Handler<T>& handler) {
+    const Error in_child = engine::check_fork(*impl->loop());
+    if (in_child)
+        engine::complete(*impl->loop(), std::move(handler), in_child.code, T());
+    return static_cast<bool>(in_child);
+}
+
 } // namespace
 
 AdminClient::AdminClient(const Config& config, AdminOptions options) : AdminClient(config, Engine(), std::move(options)) {}
 
 AdminClient::AdminClient(const Config& config, Engine engine, AdminOptions options) {
+    engine::refuse_in_child(*engine.loop());
     std::vector<std::string> warnings;
     auto parsed = config::parse(config, config::Role::admin, &warnings);
     if (!parsed)
@@ -63,7 +74,9 @@ AdminClient& AdminClient::operator=(AdminClient&& other) noexcept {
 }
 
 AdminClient::~AdminClient() {
-    if (impl_)
+    if (impl_ && impl_->loop()->forked())
+        keep_for_ever(std::move(impl_)); // the parent has it still
+    else if (impl_)
         impl_->end();
 }
 
@@ -84,15 +97,18 @@ TopicResults AdminClient::delete_topics(const std::vector<std::string>& topics, 
 }
 
 void AdminClient::start_list(const Impl& impl, std::optional<std::string> topic, Handler<ClusterDescription> handler) {
-    impl->list(std::move(topic), impl->default_timeout(), completing(impl, std::move(handler)));
+    if (!refused_in_child(impl, handler))
+        impl->list(std::move(topic), impl->default_timeout(), completing(impl, std::move(handler)));
 }
 
 void AdminClient::start_create(const Impl& impl, std::vector<NewTopic> topics, Handler<TopicResults> handler) {
-    impl->create(std::move(topics), impl->default_timeout(), completing(impl, std::move(handler)));
+    if (!refused_in_child(impl, handler))
+        impl->create(std::move(topics), impl->default_timeout(), completing(impl, std::move(handler)));
 }
 
 void AdminClient::start_delete(const Impl& impl, std::vector<std::string> topics, Handler<TopicResults> handler) {
-    impl->remove(std::move(topics), impl->default_timeout(), completing(impl, std::move(handler)));
+    if (!refused_in_child(impl, handler))
+        impl->remove(std::move(topics), impl->default_timeout(), completing(impl, std::move(handler)));
 }
 
 } // namespace ottla

@@ -4,12 +4,23 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/fork.hpp"
 #include "client/consumer_impl.hpp"
+#include "engine/complete.hpp"
 
 namespace ottla {
 
 using client::ConsumerImpl;
 using std::chrono::milliseconds;
+
+namespace {
+
+ConsumerImpl& in_own_process(const std::shared_ptr<ConsumerImpl>& impl) {
+    engine::refuse_in_child(impl->loop());
+    return *impl;
+}
+
+} // namespace
 
 Consumer::Consumer(const Config& config, ConsumerOptions options)
     : Consumer(config, Engine(), std::move(options)) {
@@ -23,83 +34,87 @@ Consumer::Consumer(Consumer&&) noexcept = default;
 
 Consumer& Consumer::operator=(Consumer&& other) noexcept {
     if (this != &other) {
-        if (impl_)
-            impl_->close();
+        const Consumer old(std::move(*this));
         impl_ = std::move(other.impl_);
     }
     return *this;
 }
 
 Consumer::~Consumer() {
-    if (impl_)
+    if (impl_ && impl_->loop().forked())
+        keep_for_ever(std::move(impl_)); // the parent has it still
+    else if (impl_)
         impl_->close();
 }
 
 void Consumer::assign(const std::vector<TopicPartitionOffset>& partitions) {
-    impl_->assign(partitions);
+    in_own_process(impl_).assign(partitions);
 }
 
 void Consumer::unassign() {
-    impl_->assign({});
+    in_own_process(impl_).assign({});
 }
 
 std::vector<TopicPartition> Consumer::assignment() const {
-    return impl_->assignment();
+    return in_own_process(impl_).assignment();
 }
 
 void Consumer::seek(const TopicPartitionOffset& to) {
-    impl_->seek(to);
+    in_own_process(impl_).seek(to);
 }
 
 void Consumer::pause(const std::vector<TopicPartition>& partitions) {
-    impl_->pause(partitions);
+    in_own_process(impl_).pause(partitions);
 }
 
 void Consumer::resume(const std::vector<TopicPartition>& partitions) {
-    impl_->resume(partitions);
+    in_own_process(impl_).resume(partitions);
 }
 
 std::vector<TopicPartitionOffset> Consumer::position(const std::vector<TopicPartition>& partitions) const {
-    return impl_->position(partitions);
+    return in_own_process(impl_).position(partitions);
 }
 
 std::optional<Message> Consumer::poll(milliseconds timeout) {
-    return impl_->poll(timeout);
+    return in_own_process(impl_).poll(timeout);
 }
 
 std::vector<Message> Consumer::consume(size_t count, milliseconds timeout) {
-    return impl_->consume(count, timeout);
+    return in_own_process(impl_).consume(count, timeout);
 }
 
 void Consumer::poll_records(Records& into, milliseconds timeout) {
-    impl_->poll_records(into, timeout);
+    in_own_process(impl_).poll_records(into, timeout);
 }
 
 Records Consumer::poll_records(milliseconds timeout) {
     Records records;
-    impl_->poll_records(records, timeout);
+    in_own_process(impl_).poll_records(records, timeout);
     return records;
 }
 
 void Consumer::start_poll(const std::shared_ptr<ConsumerImpl>& impl, Handler<Records> handler) {
-    impl->start_poll(std::move(handler));
+    if (const Error in_child = engine::check_fork(impl->loop()))
+        engine::complete(impl->loop(), std::move(handler), in_child.code, Records());
+    else
+        impl->start_poll(std::move(handler));
 }
 
 Watermarks Consumer::query_watermarks(const TopicPartition& partition, milliseconds timeout) {
-    return impl_->query_watermarks(partition, timeout);
+    return in_own_process(impl_).query_watermarks(partition, timeout);
 }
 
 Watermarks Consumer::cached_watermarks(const TopicPartition& partition) const {
-    return impl_->cached_watermarks(partition);
+    return in_own_process(impl_).cached_watermarks(partition);
 }
 
 std::vector<TopicPartitionOffset>
 Consumer::offsets_for_times(const std::vector<TopicPartitionOffset>& times, milliseconds timeout) {
-    return impl_->offsets_for_times(times, timeout);
+    return in_own_process(impl_).offsets_for_times(times, timeout);
 }
 
 void Consumer::close() {
-    impl_->close();
+    in_own_process(impl_).close();
 }
 
 void Message::detach() {

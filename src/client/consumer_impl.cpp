@@ -23,6 +23,7 @@ std::string name_of(const TopicPartition& where) {
 
 std::shared_ptr<ConsumerImpl>
 ConsumerImpl::make(const Config& config, const Engine& engine, ConsumerOptions options) {
+    engine::refuse_in_child(*engine.loop());
     std::vector<std::string> warnings;
     auto parsed = config::parse(config, config::Role::consumer, &warnings);
     if (!parsed)

@@ -42,6 +42,7 @@ public:
     offsets_for_times(const std::vector<TopicPartitionOffset>& times, std::chrono::milliseconds timeout);
 
     void close();
+    const engine::Loop& loop() const { return *driver_->loop(); }
 
     static void detach(Message& message);
 

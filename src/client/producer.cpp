@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 
+#include "base/fork.hpp"
 #include "client/producer_impl.hpp"
 #include "client/producer_send.hpp"
+#include "engine/complete.hpp"
 #include "record/record_parser.hpp"
 
 namespace ottla {
@@ -50,7 +52,13 @@ Producer& Producer::operator=(Producer&& other) noexcept {
 }
 
 Producer::~Producer() {
-    if (!impl_ || impl_->ended())
+    if (!impl_)
+        return;
+    if (impl_->loop()->forked()) { // the parent has it still
+        keep_for_ever(std::move(impl_));
+        return;
+    }
+    if (impl_->ended())
         return;
     if (const size_t left = impl_->outstanding())
         impl_->log(4, "TERMINATE", "producer destroyed with " + std::to_string(left) + " messages not reported: call flush() or close() first");
@@ -112,7 +120,9 @@ struct Producer::PreparedSend {
 
 std::shared_ptr<Producer::PreparedSend> Producer::prepare_send(const ProducerRecord& record) {
     auto prepared = std::make_shared<PreparedSend>(PreparedSend{std::make_shared<client::AsyncSend>(impl_->loop())});
-    if (impl_->interceptors().none())
+    if (const Error in_child = engine::check_fork(*impl_->loop()))
+        prepared->send->settle(in_child.code, {});
+    else if (impl_->interceptors().none())
         impl_->send_or_wait(record, prepared->send);
     else
         impl_->send_or_wait(client::Intercepted(impl_->interceptors(), record).record(), prepared->send);
@@ -138,11 +148,15 @@ void Producer::produce(const ProducerRecord& record, std::chrono::milliseconds w
 }
 
 void Producer::purge(PurgeOptions options) {
+    engine::refuse_in_child(*impl_->loop());
     if (Error error = impl_->purge(options))
         throw KafkaException(std::move(error));
 }
 
-Error Producer::fatal_error() const { return impl_->fatal_error(); }
+Error Producer::fatal_error() const {
+    const Error in_child = engine::check_fork(*impl_->loop());
+    return in_child ? in_child : impl_->fatal_error();
+}
 
 void Producer::init_transactions(std::chrono::milliseconds timeout) { transact({TransactionCall::init, {}, {}}, timeout); }
 void Producer::begin_transaction() { transact({TransactionCall::begin, {}, {}}, std::chrono::milliseconds(-1)); }
@@ -155,23 +169,42 @@ void Producer::send_offsets_to_transaction(
 }
 
 void Producer::transact(TransactionArguments arguments, std::chrono::milliseconds timeout) {
+    engine::refuse_in_child(*impl_->loop());
     if (Error error = impl_->transact(std::move(arguments), timeout))
         throw KafkaException(std::move(error));
 }
 
 void Producer::start_transact(const std::shared_ptr<client::ProducerImpl>& impl, TransactionArguments arguments, PlainHandler handler) {
-    impl->start_transact(std::move(arguments), std::move(handler));
+    if (const Error in_child = engine::check_fork(*impl->loop()))
+        engine::complete(*impl->loop(), std::move(handler), in_child.code);
+    else
+        impl->start_transact(std::move(arguments), std::move(handler));
 }
 
-size_t Producer::poll(std::chrono::milliseconds timeout) { return impl_->poll(timeout); }
-size_t Producer::flush(std::chrono::milliseconds timeout) { return impl_->flush(timeout); }
-size_t Producer::outstanding() const { return impl_->outstanding(); }
+size_t Producer::poll(std::chrono::milliseconds timeout) {
+    engine::refuse_in_child(*impl_->loop());
+    return impl_->poll(timeout);
+}
+
+size_t Producer::flush(std::chrono::milliseconds timeout) {
+    engine::refuse_in_child(*impl_->loop());
+    return impl_->flush(timeout);
+}
+
+size_t Producer::outstanding() const {
+    engine::refuse_in_child(*impl_->loop());
+    return impl_->outstanding();
+}
 
 void Producer::start_flush(const std::shared_ptr<client::ProducerImpl>& impl, PlainHandler handler) {
-    impl->start_flush(std::move(handler));
+    if (const Error in_child = engine::check_fork(*impl->loop()))
+        engine::complete(*impl->loop(), std::move(handler), in_child.code);
+    else
+        impl->start_flush(std::move(handler));
 }
 
 void Producer::close(std::chrono::milliseconds timeout) {
+    engine::refuse_in_child(*impl_->loop());
     if (impl_->ended())
         return;
     if (impl_->transactional())

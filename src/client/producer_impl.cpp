@@ -67,6 +67,7 @@ struct ProducerImpl::WaitingSend {
 };
 
 std::shared_ptr<ProducerImpl> ProducerImpl::make(const Config& config, const Engine& engine, ProducerOptions options) {
+    engine::refuse_in_child(*engine.loop());
     std::vector<std::string> warnings;
     auto parsed = config::parse(config, config::Role::producer, &warnings);
     if (!parsed)
@@ -328,7 +329,7 @@ void ProducerImpl::complete_operations(const Batch& batch) {
 
 Errc ProducerImpl::append(const ProducerRecord& record, Token token) {
     if (!loop_->alive())
-        return Errc::_destroy;
+        return loop_->forked() ? Errc::_state : Errc::_destroy;
     return accumulator_.append(
         {.topic = record.topic,
          .key = record.key,
@@ -342,7 +343,7 @@ Errc ProducerImpl::append(const ProducerRecord& record, Token token) {
 
 void ProducerImpl::append_many(std::span<const ProducerRecord> records, std::span<void* const> opaques, std::span<Errc> codes) {
     if (!loop_->alive()) {
-        std::fill(codes.begin(), codes.end(), Errc::_destroy);
+        std::fill(codes.begin(), codes.end(), loop_->forked() ? Errc::_state : Errc::_destroy);
         return;
     }
     const auto token_of = [&](size_t i) {
@@ -384,6 +385,8 @@ Error ProducerImpl::explain(Errc code, const ProducerRecord& record) const {
     case Errc::_unknown_partition:
         return {code, fmt::format("{}[{}]: no such partition", record.topic, record.partition)};
     case Errc::_state:
+        if (Error in_child = engine::check_fork(*loop_))
+            return in_child;
         if (!ended() && !config_.transactional_id.empty())
             return {code, "no transaction takes messages now: begin_transaction comes before, and after an error abort_transaction"};
         return {code, "the producer is closed"};

@@ -16,16 +16,22 @@ namespace ottla::engine {
 /// destroyed. An erased executor can only dispatch, hence the hop.
 template <class F>
 void run_on(const Loop& loop, boost::asio::any_completion_executor executor, F f) {
-    if (!loop.alive())
+    if (!loop.alive()) {
+        if (loop.forked())
+            run_in_child([executor = std::move(executor), f = std::move(f)]() mutable {
+                boost::asio::dispatch(executor, std::move(f));
+            });
         return;
+    }
     boost::asio::post(loop.completion_executor(), [executor = std::move(executor), f = std::move(f)]() mutable {
         boost::asio::dispatch(executor, std::move(f));
+        end_thread_in_child();
     });
 }
 
 template <class... Args>
 void complete(const Loop& loop, boost::asio::any_completion_handler<void(error_code, Args...)> handler, error_code ec, Args... args) {
-    if (!handler || !loop.alive())
+    if (!handler || (!loop.alive() && !loop.forked()))
         return; // without an execution context there is nowhere to run it: it is destroyed
     boost::asio::any_completion_executor executor =
         boost::asio::get_associated_executor(handler, loop.completion_executor());

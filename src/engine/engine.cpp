@@ -15,6 +15,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/query.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/asio/system_executor.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include "engine/loop_base.hpp"
@@ -57,6 +58,12 @@ struct WakeAllocator {
     }
 };
 
+// Thrown out of io_context::run.
+struct InChild {};
+
+// Of an engine's own thread.
+thread_local constinit const ForkMark* own_thread = nullptr;
+
 class OwnThreadLoop final : public LoopBase {
     // Shared with the thread, which may outlive the loop for a moment.
     struct Context {
@@ -74,7 +81,12 @@ public:
         struct Owner {
             std::shared_ptr<OwnThreadLoop> loop{new OwnThreadLoop(std::make_shared<Context>())};
             Owner() { loop->start(); }
-            ~Owner() { loop->stop(); }
+            ~Owner() {
+                if (loop->forked())
+                    keep_for_ever(std::move(loop));
+                else
+                    loop->stop();
+            }
         };
         const auto owner = std::make_shared<Owner>();
         return {owner, owner->loop.get()};
@@ -86,7 +98,11 @@ public:
 
     bool embedded() const override { return false; }
     bool runs_here() const override { return thread_.get_id() == std::this_thread::get_id(); }
-    asio::any_io_executor completion_executor() const override { return context_->io.get_executor(); }
+    asio::any_io_executor completion_executor() const override {
+        if (forked())
+            return asio::system_executor(); // runs what is dispatched where it is
+        return context_->io.get_executor();
+    }
 
 protected:
     void wake_up() noexcept override {
@@ -107,7 +123,12 @@ private:
         pthread_sigmask(SIG_SETMASK, &all, &before);
         thread_ = std::thread([context = context_] {
             pthread_setname_np(pthread_self(), "ottla");
-            context->io.run();
+            const ForkMark mark;
+            own_thread = &mark;
+            try {
+                context->io.run();
+            } catch (const InChild&) { // with its only thread the child ends
+            }
         });
         pthread_sigmask(SIG_SETMASK, &before, nullptr);
     }
@@ -172,7 +193,11 @@ public:
                runs_strand<asio::io_context::executor_type>() || runs_strand<asio::thread_pool::executor_type>() ||
                runs_strand<asio::any_io_executor>();
     }
-    asio::any_io_executor completion_executor() const override { return outer_; }
+    asio::any_io_executor completion_executor() const override {
+        if (forked())
+            return asio::system_executor();
+        return outer_;
+    }
 
 protected:
     void wake_up() noexcept override {
@@ -209,9 +234,17 @@ std::shared_ptr<Loop> Loop::with_own_thread() {
 }
 
 std::shared_ptr<Loop> Loop::embedded_in(asio::any_io_executor executor, EngineOptions options) {
-    auto loop = std::make_shared<EmbeddedLoop>(std::move(executor), std::move(options));
+    const std::shared_ptr<EmbeddedLoop> loop(new EmbeddedLoop(std::move(executor), std::move(options)), [](EmbeddedLoop* gone) {
+        if (!gone->forked()) // else its sockets and its timer are the parent's, too
+            delete gone;
+    });
     loop->watch();
     return loop;
+}
+
+void end_thread_in_child() {
+    if (own_thread && own_thread->raised())
+        throw InChild();
 }
 
 void finish_on(std::shared_ptr<Loop> loop, Task task) {

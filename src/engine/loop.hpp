@@ -44,8 +44,11 @@ public:
     virtual ~Loop() = default;
 
     virtual bool embedded() const = 0;
-    /// False once the execution context is gone; then posted tasks are dropped unrun.
+    /// False once the execution context is gone, and in a forked child; then posted tasks are dropped unrun.
     virtual bool alive() const = 0;
+    /// True in a child of the process that made this loop. Threads and sockets are the parent's, and locks may be held for
+    /// ever: nothing of the loop and its clients may be touched there, nor destroyed (`keep_for_ever`).
+    virtual bool forked() const = 0;
     /// True on a thread that is running the loop's execution context: to block there would be to wait for oneself.
     virtual bool runs_here() const = 0;
     /// Where handlers run that name no executor: the caller's own when embedded.
@@ -69,8 +72,17 @@ public:
     static TimePoint now() { return std::chrono::steady_clock::now(); }
 };
 
-/// For blocking calls: _state when they would block their own event loop, _destroy when the loop is gone.
+/// For blocking calls: _state when they would block their own event loop, and in a forked child; _destroy when the loop is gone.
 Error check_may_block(const Loop& loop);
+/// What every call on a client of this loop has to say in a forked child (_state); no error elsewhere.
+Error check_fork(const Loop& loop);
+/// The same as an exception.
+void refuse_in_child(const Loop& loop);
+/// After whatever may have called the application: in a child that was forked there, on an engine's own thread, ends that
+/// thread by an exception, since the sockets it would go on to serve are the parent's. Does nothing otherwise.
+void end_thread_in_child();
+/// For `f` in a forked child: runs it on a thread of its own, since none of the loop's is there.
+void run_in_child(MoveOnlyFunction<void()> f);
 
 /// Hands a client's last act, and all that `task` owns, to the loop. With a thread of its own it has run when this returns
 /// (unless called on that very thread); embedded it runs in a later turn and keeps the loop alive until then.

@@ -1,6 +1,7 @@
 #include "engine/loop_base.hpp"
 
 #include <algorithm>
+#include <thread>
 
 namespace ottla::engine {
 namespace {
@@ -74,8 +75,10 @@ void LoopBase::enter() {
 }
 
 void LoopBase::turn() {
-    if (!alive())
+    if (!alive()) {
+        end_thread_in_child();
         return;
+    }
     if (in_turn_) {
         again_ = true;
         return;
@@ -98,14 +101,15 @@ void LoopBase::turn() {
         for (const auto& stream : flushing_)
             stream->write();
         flushing_.clear();
-    } while (again_ || !dirty_.empty());
+    } while ((again_ || !dirty_.empty()) && !forked());
     in_turn_ = false;
     arm(next);
+    end_thread_in_child();
 }
 
 void LoopBase::arm(TimePoint next) {
     next_ = next;
-    if (!timer_ || next >= armed_)
+    if (!timer_ || next >= armed_ || forked())
         return; // an earlier alarm is set already; it will look again
     armed_ = next;
     timer_->expires_at(next);
@@ -133,6 +137,8 @@ void LoopBase::watch(std::weak_ptr<Source> source) {
 }
 
 void LoopBase::context_gone() {
+    if (forked())
+        return; // the child's copy of the context; the clients live on in the parent
     alive_.store(false, std::memory_order_release);
     std::vector<std::shared_ptr<Source>> watching;
     {
@@ -153,7 +159,26 @@ void LoopBase::drop_tasks() {
     inbox_.drain([](Task&&) {});
 }
 
+Error check_fork(const Loop& loop) {
+    if (!loop.forked())
+        return {};
+    return {
+        Errc::_state,
+        "this client was made before fork() and belongs to the parent process: in the child, make a new client with a new engine"};
+}
+
+void refuse_in_child(const Loop& loop) {
+    if (loop.forked())
+        throw KafkaException(check_fork(loop));
+}
+
+void run_in_child(MoveOnlyFunction<void()> f) {
+    std::thread([f = std::move(f)]() mutable { f(); }).detach();
+}
+
 Error check_may_block(const Loop& loop) {
+    if (Error error = check_fork(loop))
+        return error;
     if (!loop.alive())
         return {Errc::_destroy, "the execution context of this client is gone"};
     if (loop.runs_here())

@@ -8,6 +8,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include "base/fork.hpp"
 #include "engine/inbox.hpp"
 #include "engine/loop.hpp"
 #include "engine/tcp_link.hpp"
@@ -20,6 +21,7 @@ public:
     ~LoopBase() override;
 
     bool alive() const override { return alive_.load(std::memory_order_acquire); }
+    bool forked() const override { return fork_mark_.raised(); }
     bool post(Task task) override;
     void notify() noexcept override;
     void watch(std::weak_ptr<Source> source) override;
@@ -33,6 +35,10 @@ public:
     /// Runs `f` (the delivery of an I/O event), then a turn.
     template <class F>
     void event(F&& f) {
+        if (forked()) {
+            end_thread_in_child();
+            return;
+        }
         const auto self = shared_from_this(); // the last client may go inside
         enter();
         f();
@@ -60,6 +66,7 @@ private:
     boost::asio::any_io_executor executor_;
     const EngineOptions options_;
     std::atomic<bool> alive_{true};
+    const ForkMark fork_mark_{&alive_};
     std::atomic<bool> woken_{false};
     Inbox<Task> inbox_;
     std::vector<Source*> sources_;

@@ -35,11 +35,11 @@ void TcpStream::start() {
     // Posted, because the user must not hear from its link before open() has returned.
     loop_->post([weak = weak_from_this()](TimePoint) {
         const auto self = weak.lock();
-        if (!self || !self->loop_)
+        if (!self || !self->usable())
             return;
         resolve(self->loop_->executor(), self->loop_->options(), self->host_, self->port_, self->options_.family, [weak](Result<Endpoints> found) {
             const auto stream = weak.lock();
-            if (!stream || !stream->loop_)
+            if (!stream || !stream->usable())
                 return;
             stream->loop_->event([&] {
                 if (!found) {
@@ -76,7 +76,7 @@ void TcpStream::connect_next(const error_code& last) {
     }
     socket_->async_connect(endpoint, [weak = weak_from_this()](const error_code& error) {
         const auto self = weak.lock();
-        if (!self || !self->loop_)
+        if (!self || !self->usable())
             return;
         self->loop_->event([&] {
             if (error)
@@ -95,12 +95,14 @@ void TcpStream::opened() {
         socket_->set_option(asio::socket_base::keep_alive(true), ignored);
     open_ = writable_ = true;
     user_->on_open(Loop::now());
-    if (loop_)
+    if (usable())
         wait_readable();
 }
 
+bool TcpStream::usable() const { return loop_ && !loop_->forked(); }
+
 void TcpStream::close() {
-    if (!loop_)
+    if (!usable())
         return;
     loop_->remove_stream(this);
     loop_ = nullptr;
@@ -128,7 +130,7 @@ void TcpStream::flush() {
 
 void TcpStream::write() {
     wants_write_ = false;
-    while (loop_ && open_ && writable_) {
+    while (usable() && open_ && writable_) {
         iovec pieces[max_pieces];
         const size_t count = user_->gather(pieces);
         if (count == 0)
@@ -159,7 +161,7 @@ void TcpStream::wait_writable() {
     writable_ = false;
     socket_->async_wait(tcp::socket::wait_write, [weak = weak_from_this()](const error_code& ec) {
         const auto self = weak.lock();
-        if (!self || !self->loop_)
+        if (!self || !self->usable())
             return;
         self->writable_ = true;
         self->loop_->event([&] {
@@ -174,21 +176,21 @@ void TcpStream::wait_writable() {
 void TcpStream::wait_readable() {
     socket_->async_wait(tcp::socket::wait_read, [weak = weak_from_this()](const error_code& ec) {
         const auto self = weak.lock();
-        if (!self || !self->loop_)
+        if (!self || !self->usable())
             return;
         self->loop_->event([&] {
             if (ec)
                 self->fail(Errc::_transport, ec.message());
             else
                 self->read(read_limit);
-            if (self->loop_)
+            if (self->usable())
                 self->wait_readable();
         });
     });
 }
 
 void TcpStream::read(size_t limit) {
-    for (size_t total = 0; loop_ && open_ && total < limit;) {
+    for (size_t total = 0; usable() && open_ && total < limit;) {
         const auto space = user_->read_space();
         error_code ec;
         const size_t size = socket_->read_some(asio::buffer(space.data(), space.size()), ec);

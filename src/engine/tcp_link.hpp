@@ -35,6 +35,8 @@ public:
     const std::string& peer() const { return peer_; }
 
 private:
+    /// Not closed, and not a forked child's copy.
+    bool usable() const;
     void connect_next(const error_code& last);
     void opened();
     void wait_readable();

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/fork.hpp"
 #include "mock/server/server.hpp"
 
 namespace ottla {
@@ -24,8 +25,19 @@ MockCluster::MockCluster(MockClusterOptions options)
 }
 
 MockCluster::MockCluster(MockCluster&&) noexcept = default;
-MockCluster& MockCluster::operator=(MockCluster&&) noexcept = default;
-MockCluster::~MockCluster() = default;
+
+MockCluster& MockCluster::operator=(MockCluster&& other) noexcept {
+    if (this != &other) {
+        const MockCluster old(std::move(*this));
+        server_ = std::move(other.server_);
+    }
+    return *this;
+}
+
+MockCluster::~MockCluster() {
+    if (server_ && server_->forked())
+        keep_for_ever(std::move(server_)); // the parent's brokers go on
+}
 
 std::string MockCluster::bootstrap_servers() const {
     std::string list;

@@ -17,6 +17,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <ottla/mock_cluster.hpp>
 
+#include "base/fork.hpp"
 #include "mock/cluster_core.hpp"
 
 namespace ottla::mock {
@@ -31,6 +32,9 @@ public:
 
     const MockClusterOptions& options() const { return options_; }
 
+    /// In a child of the process that has the brokers' thread.
+    bool forked() const { return fork_mark_.raised(); }
+
     /// Fixed from construction on, so that any thread may read it.
     const std::map<int32_t, uint16_t>& ports() const { return ports_; }
 
@@ -38,6 +42,8 @@ public:
     template <class F>
     auto call(F action) {
         using R = std::invoke_result_t<F&, ClusterCore&, TimePoint>;
+        if (forked())
+            throw KafkaException(Error(Errc::_state, "this cluster was made before fork() and lives in the parent process"));
         std::promise<R> done;
         auto result = done.get_future();
         // The task owns the promise, so that it outlives the wake-up it gives.
@@ -83,6 +89,7 @@ private:
     void accept(int32_t broker);
     void run();
 
+    const ForkMark fork_mark_;
     const MockClusterOptions options_;
     boost::asio::io_context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
