@@ -163,8 +163,8 @@ class InstalledTest(PackageTest):
         rooms = "|".join(path.name for path in (ROOT / "src").iterdir() if path.is_dir())
         shown = set()
         for line in self.succeed("nm", "-DC", "--defined-only", self.libraries / SONAME).splitlines():
-            name = re.sub(r"^[0-9a-f]* *\w (typeinfo for |typeinfo name for |vtable for |guard variable for )?", "", line)
-            if own := re.match(r"ottla::(\w+)", name):
+            name = re.sub(r"^[0-9a-f]* *\w (typeinfo for |typeinfo name for |vtable for |construction vtable for |VTT for |guard variable for |(non-)?virtual thunk to )?", "", line)
+            if own := re.match(r"ottla::(?:detail::)?(\w+)", name):
                 shown.add(own[1])
             else:  # of headers that both sides compile, and must agree on
                 self.assertRegex(name, r"\b(std|boost|__gnu_cxx)::")
