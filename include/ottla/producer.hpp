@@ -35,7 +35,7 @@ struct ProducerRecord {
     std::span<const Header> headers{};
     /// The value is not copied but sent from where it is, if it is larger than message.copy.max.bytes: its bytes must stay as they
     /// are until the message's report. Delivery::value() is then this very pointer. The report of a message that failed waits
-    /// until no connection reads the value any more, up to request.timeout.ms. Without effect in async_send, which copies.
+    /// until no connection reads the value any more, up to socket.timeout.ms. Without effect in async_send, which copies.
     bool lend_value = false;
 };
 

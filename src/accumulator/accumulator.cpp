@@ -21,8 +21,6 @@ int64_t read_coarse_clock() {
     return static_cast<int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
 }
 
-constexpr size_t usual_framing = 8; // of a record
-
 std::atomic<uint64_t> next_serial{1};
 
 // What a thread keeps of the topics it used lately: their handles, and where its keyless records go at the moment.
@@ -57,7 +55,6 @@ CacheEntry& cache_entry(std::string_view name) {
     const size_t hash = name.size() + static_cast<uint8_t>(name.back()) * size_t{5} + static_cast<uint8_t>(name.front());
     return cache.entries[hash % cache.entries.size()];
 }
-
 
 // Inline for names of usual length: the call of memcmp costs more than the comparison.
 bool same_text(std::string_view a, std::string_view b) {
@@ -165,9 +162,8 @@ Errc Accumulator::append(SendRecord record) {
 }
 
 void Accumulator::append(std::span<SendRecord> records, std::span<Errc> codes) {
-    constexpr size_t most = 128;
-    for (; records.size() > most; records = records.subspan(most), codes = codes.subspan(most))
-        append(records.first(most), codes.first(most));
+    for (; records.size() > most_at_once; records = records.subspan(most_at_once), codes = codes.subspan(most_at_once))
+        append(records.first(most_at_once), codes.first(most_at_once));
     int64_t bytes = 0;
     int64_t count = 0;
     for (size_t i = 0; i < records.size(); ++i) {
@@ -183,7 +179,7 @@ void Accumulator::append(std::span<SendRecord> records, std::span<Errc> codes) {
                 codes[i] = append(records[i]);
         return;
     }
-    std::array<PartitionBuffer*, most> where{};
+    std::array<PartitionBuffer*, most_at_once> where{};
     for (size_t i = 0; i < records.size(); ++i) {
         if (codes[i] != Errc::no_error)
             continue;
@@ -191,7 +187,7 @@ void Accumulator::append(std::span<SendRecord> records, std::span<Errc> codes) {
         if (codes[i] != Errc::no_error)
             return_credit(1, static_cast<int64_t>(records[i].payload));
     }
-    std::array<uint8_t, most> which;
+    std::array<uint8_t, most_at_once> which;
     for (size_t first = 0; first < records.size(); ++first) {
         PartitionBuffer* const buffer = where[first];
         if (!buffer)
@@ -276,7 +272,7 @@ int32_t Accumulator::choose_keyless(Topic& topic, size_t payload, const Partitio
             entry.sticky_partition = pick_least_loaded(table);
             entry.sticky_bytes = static_cast<int64_t>(config_.limits.bytes);
         }
-        entry.sticky_bytes -= static_cast<int64_t>(payload + usual_framing);
+        entry.sticky_bytes -= static_cast<int64_t>(payload + record::usual_framing);
         return entry.sticky_partition;
     }
     const int64_t now = coarse_now_ms();

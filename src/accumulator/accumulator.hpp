@@ -69,6 +69,7 @@ public:
     // --- any thread
     /// Errors: _queue_full, msg_size_too_large, _unknown_partition, _unknown_topic and what else metadata said of the topic.
     Errc append(SendRecord record);
+    static constexpr size_t most_at_once = 128; ///< records of such a run
     /// Many at once, with one lock a partition and run: codes[i] tells of records[i]. Records of a partition keep their order.
     void append(std::span<SendRecord> records, std::span<Errc> codes);
     /// Gives back the credit of `batch`, which is settled, and the batch itself.

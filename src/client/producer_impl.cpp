@@ -27,6 +27,18 @@ namespace {
 
 constexpr uint32_t own_lane = 1; // a producer has a cluster of its own, so there is one client in it
 
+[[gnu::always_inline]] inline accumulator::SendRecord to_send(const ProducerRecord& record, Token token) {
+    return {
+        .topic = record.topic,
+        .key = record.key,
+        .value = record.value,
+        .headers = record.headers,
+        .timestamp_ms = record.timestamp_ms,
+        .partition = record.partition,
+        .token = token,
+        .lends = record.lend_value && token.kind != TokenKind::operation};
+}
+
 } // namespace
 
 /// A send that found the queue full: a copy, first in first out.
@@ -152,6 +164,23 @@ void ProducerImpl::fail_unstarted(const Error& error) {
     }
 }
 
+// Connections are closed: nobody reads lent values any more.
+void ProducerImpl::report_held() {
+    for (BatchList held = accumulator_.release_held(); !held.empty();)
+        report(held.pop());
+}
+
+void ProducerImpl::refuse_waiting(const Error& error) {
+    std::deque<WaitingSend> waiting;
+    {
+        std::lock_guard lock(waiting_mutex_);
+        waiting.swap(waiting_sends_);
+    }
+    std::vector<Header> headers;
+    for (auto& send : waiting)
+        send.with_record(headers, [&](const ProducerRecord& record) { refuse_send(record, *send.send, error.code); });
+}
+
 void ProducerImpl::tear_down(const Error& error, TimePoint now) {
     if (core_) {
         if (transaction_) {
@@ -166,17 +195,9 @@ void ProducerImpl::tear_down(const Error& error, TimePoint now) {
         core_.reset();
         cluster_.reset();
     }
-    for (BatchList held = accumulator_.release_held(); !held.empty();)
-        report(held.pop());
+    report_held();
     fail_unstarted(error);
-    std::deque<WaitingSend> waiting;
-    {
-        std::lock_guard lock(waiting_mutex_);
-        waiting.swap(waiting_sends_);
-    }
-    std::vector<Header> headers;
-    for (auto& send : waiting)
-        send.with_record(headers, [&](const ProducerRecord& record) { refuse_send(record, *send.send, error.code); });
+    refuse_waiting(error);
     interceptors_.on_close();
     torn_down_.store(true, std::memory_order_release);
     wake_waiters();
@@ -191,16 +212,9 @@ void ProducerImpl::on_context_gone() noexcept {
     if (core_)
         core_->close(error, engine::Loop::now());
     accumulator_.refuse(Errc::_destroy);
-    for (BatchList held = accumulator_.release_held(); !held.empty();)
-        report(held.pop());
+    report_held();
     fail_unstarted(error);
-    {
-        std::lock_guard lock(waiting_mutex_);
-        std::vector<Header> headers;
-        for (auto& send : waiting_sends_)
-            send.with_record(headers, [&](const ProducerRecord& record) { refuse_send(record, *send.send, error.code); });
-        waiting_sends_.clear();
-    }
+    refuse_waiting(error);
     interceptors_.on_close();
     torn_down_.store(true, std::memory_order_release);
     wake_waiters();
@@ -330,15 +344,7 @@ void ProducerImpl::complete_operations(const Batch& batch) {
 Errc ProducerImpl::append(const ProducerRecord& record, Token token) {
     if (!loop_->alive())
         return loop_->forked() ? Errc::_state : Errc::_destroy;
-    return accumulator_.append(
-        {.topic = record.topic,
-         .key = record.key,
-         .value = record.value,
-         .headers = record.headers,
-         .timestamp_ms = record.timestamp_ms,
-         .partition = record.partition,
-         .token = token,
-         .lends = record.lend_value && token.kind != TokenKind::operation});
+    return accumulator_.append(to_send(record, token));
 }
 
 void ProducerImpl::append_many(std::span<const ProducerRecord> records, std::span<void* const> opaques, std::span<Errc> codes) {
@@ -355,18 +361,8 @@ void ProducerImpl::append_many(std::span<const ProducerRecord> records, std::spa
         return;
     }
     std::array<accumulator::SendRecord, most_at_once> prepared;
-    for (size_t i = 0; i < records.size(); ++i) {
-        const ProducerRecord& record = records[i];
-        prepared[i] = {
-            .topic = record.topic,
-            .key = record.key,
-            .value = record.value,
-            .headers = record.headers,
-            .timestamp_ms = record.timestamp_ms,
-            .partition = record.partition,
-            .token = token_of(i),
-            .lends = record.lend_value};
-    }
+    for (size_t i = 0; i < records.size(); ++i)
+        prepared[i] = to_send(records[i], token_of(i));
     accumulator_.append(std::span(prepared).first(records.size()), codes);
 }
 

@@ -45,7 +45,7 @@ public:
         return code;
     }
     Errc append(const ProducerRecord& record, accumulator::Token token);
-    static constexpr size_t most_at_once = 128;
+    static constexpr size_t most_at_once = accumulator::Accumulator::most_at_once;
     /// At most most_at_once records; codes[i] tells of records[i].
     void append_many(std::span<const ProducerRecord> records, std::span<void* const> opaques, std::span<Errc> codes);
     Error explain(Errc code, const ProducerRecord& record) const;
@@ -88,6 +88,8 @@ private:
     void refuse_send(const ProducerRecord& record, AsyncSend& send, error_code why);
     void start(TimePoint now);
     void fail_unstarted(const Error& error);
+    void report_held();
+    void refuse_waiting(const Error& error);
     void tear_down(const Error& error, TimePoint now);
 
     // --- core::produce::BatchSink, on the loop

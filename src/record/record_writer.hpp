@@ -39,6 +39,9 @@ inline size_t payload_size(Bytes key, Bytes value, std::span<const Header> heade
     return size;
 }
 
+/// What most records take beside their payload.
+inline constexpr size_t usual_framing = 8;
+
 /// No record of such a payload is larger, whatever its deltas are.
 inline size_t max_record_size(size_t payload, size_t headers) {
     constexpr size_t framing = max_varint32 + 1 + max_varint64 + 4 * max_varint32; // length, attributes, deltas, key, value, headers
@@ -86,7 +89,6 @@ inline uint8_t* put_record(
     Bytes value,
     std::span<const Header> headers) {
     // The length comes first and is known last: it gets the room that it nearly always needs.
-    constexpr size_t usual_framing = 8;
     const auto width_of = [](size_t size) { return size < 64 ? 1 : size < 8192 ? 2 : varint_size(static_cast<int64_t>(size)); };
     const size_t guess = width_of(payload + usual_framing);
     uint8_t* body = out + guess;

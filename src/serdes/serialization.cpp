@@ -1,9 +1,8 @@
-#include <ottla/serdes/serialization.hpp>
+#include "serdes/failure.hpp"
 
 namespace ottla {
-namespace {
 
-Errc code_of(SerializationError::Direction direction, MessageField field) {
+Errc detail::failure_code(SerializationError::Direction direction, MessageField field) {
     const bool writing = direction == SerializationError::Direction::serialize;
     switch (field) {
     case MessageField::key:
@@ -16,21 +15,19 @@ Errc code_of(SerializationError::Direction direction, MessageField field) {
     return writing ? Errc::_invalid_arg : Errc::_bad_msg;
 }
 
-std::string place_of(const SerializationContext& context) {
+std::string detail::place_of(const SerializationContext& context) {
     std::string place(to_string(context.field));
     if (!context.topic.empty())
         place += (place.empty() ? "of " : " of ") + std::string(context.topic);
     return place.empty() ? place : place + ": ";
 }
 
-} // namespace
-
 std::string_view to_string(MessageField field) noexcept {
     return field == MessageField::key ? "key" : field == MessageField::value ? "value" : "";
 }
 
 SerializationError::SerializationError(Direction direction, const SerializationContext& context, const std::string& text)
-    : KafkaException(Error(code_of(direction, context.field), place_of(context) + text)) {}
+    : KafkaException(Error(detail::failure_code(direction, context.field), detail::place_of(context) + text)) {}
 
 SerializationError::SerializationError(Error error) : KafkaException(std::move(error)) {}
 

@@ -1,5 +1,7 @@
 #include <ottla/serdes/serializing_producer.hpp>
 
+#include "serdes/failure.hpp"
+
 namespace ottla {
 
 ProduceError::ProduceError(Error error, std::exception_ptr cause) : KafkaException(std::move(error)), cause_(std::move(cause)) {}
@@ -25,12 +27,7 @@ std::unique_ptr<SerializerScratch::Parts>& spare() {
 }
 
 Error failure(const SerializationContext& context, ErrorFlag flag, std::string text) {
-    const Errc code = context.field == MessageField::key ? Errc::_key_serialization : Errc::_value_serialization;
-    return {make_error_code(code, flag), std::move(text)};
-}
-
-std::string with_place(const SerializationContext& context, std::string_view text) {
-    return std::string(to_string(context.field)) + " of " + std::string(context.topic) + ": " + std::string(text);
+    return {make_error_code(failure_code(SerializationError::Direction::serialize, context.field), flag), std::move(text)};
 }
 
 void reuse(SerializerOutput& out) {
@@ -54,7 +51,7 @@ SerializerScratch::~SerializerScratch() {
 }
 
 Error serialization_failure(const SerializationContext& context, const Error& error) {
-    return failure(context, flag_of(error.code), with_place(context, error.message()));
+    return failure(context, flag_of(error.code), place_of(context) + error.message());
 }
 
 Error serialization_failure(const SerializationContext& context) {
@@ -63,11 +60,11 @@ Error serialization_failure(const SerializationContext& context) {
     } catch (const SerializationError& e) { // which knows where it was
         return failure(context, flag_of(e.error().ec()), e.error().str());
     } catch (const KafkaException& e) {
-        return failure(context, flag_of(e.error().ec()), with_place(context, e.error().str()));
+        return failure(context, flag_of(e.error().ec()), place_of(context) + e.error().str());
     } catch (const std::exception& e) {
-        return failure(context, ErrorFlag::none, with_place(context, e.what()));
+        return failure(context, ErrorFlag::none, place_of(context) + e.what());
     } catch (...) {
-        return failure(context, ErrorFlag::none, with_place(context, "the serializer threw what is no std::exception"));
+        return failure(context, ErrorFlag::none, place_of(context) + "the serializer threw what is no std::exception");
     }
 }
 

@@ -35,7 +35,7 @@ Error Sealer::seal(Batch& batch, const Identity& identity, int32_t base_sequence
     return {};
 }
 
-// Measured on text, at default levels or those where codecs become much slower; slow machines take some milliseconds.
+// Not measured yet: guesses from what codecs are known to reach.
 size_t Sealer::bytes_per_turn() const {
     constexpr size_t kb = 1024;
     switch (compression_) {

@@ -29,7 +29,7 @@ public:
     Compression codec_for(Format format) const {
         return compression_ == Compression::zstd && !format.zstd ? Compression::none : compression_;
     }
-    /// From here on `pack` may compress as much as takes about a millisecond.
+    /// From here on `pack` may compress as much again as one turn may take.
     void begin_turn();
     enum class Packed : uint8_t {
         ready, ///< for `seal`

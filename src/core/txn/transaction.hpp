@@ -128,7 +128,6 @@ private:
     bool settle(Errc code, std::string text, Request request, Attempt& attempt, TimePoint now);
     template <class Response>
     bool is_lost(const CallResult<Response>& result, Request request, Attempt& attempt, TimePoint now);
-    void note_stray(bool stray) { strays_ = strays_ || stray; }
     void retry(Attempt& attempt, Errc code, TimePoint now);
     void go_abortable(Error error);
     void go_fatal(Error error, TimePoint now);

@@ -53,7 +53,7 @@ CallOptions Transaction::options() const {
 template <class Response>
 bool Transaction::is_lost(const CallResult<Response>& result, Request request, Attempt& attempt, TimePoint now) {
     attempt.in_flight = false;
-    note_stray(result ? result->sent_before : result.error().maybe_sent);
+    strays_ = strays_ || (result ? result->sent_before : result.error().maybe_sent);
     if (result)
         return false;
     const Error& error = result.error();

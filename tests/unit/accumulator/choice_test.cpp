@@ -66,6 +66,8 @@ TEST_CASE("the application's function chooses partitions") {
     CHECK(world.append("wrong") == Errc::_unknown_partition);
     CHECK(world.append("throw") == Errc::_unknown_partition);
     CHECK(world.append("b", 1) == Errc::no_error); // it has one
+    CHECK(world.accumulator.append(
+              {.topic = "", .key = {}, .value = "v", .headers = {}, .timestamp_ms = 1, .partition = 0, .token = {}}) == Errc::topic_exception);
     CHECK(world.accumulator.outstanding() == 2);
     CHECK(world.counts() == std::map<int32_t, int>{{1, 1}, {3, 1}});
     CHECK(asked == std::vector<std::string>{"t a of 4", "t wrong of 4", "t throw of 4"});
