@@ -15,6 +15,7 @@
 #include <ottla/error.hpp>
 #include <ottla/export.hpp>
 #include <ottla/log.hpp>
+#include <ottla/offsets.hpp>
 #include <ottla/record.hpp>
 #include <ottla/types.hpp>
 
@@ -145,11 +146,32 @@ public:
     std::vector<TopicPartitionOffset>
     offsets_for_times(const std::vector<TopicPartitionOffset>& times, std::chrono::milliseconds timeout);
 
+    /// What the group `group.id` has committed in each of these partitions, in their order; with isolation.level=read_committed what
+    /// lies in open transactions is waited for (KIP-447; brokers from 2.5). Negative timeout: no limit. Throws KafkaException:
+    /// _unknown_group without group.id, _timed_out, errors of the group (group_authorization_failed...).
+    std::vector<CommittedOffset> committed(const std::vector<TopicPartition>& partitions, std::chrono::milliseconds timeout);
+    /// As committed, completing with `void(error_code, std::vector<CommittedOffset>)`; the limit is socket.timeout.ms.
+    /// Errors besides those above: _destroy when the consumer is closed meanwhile.
+    template <class Token>
+    auto async_committed(std::vector<TopicPartition> partitions, Token&& token) {
+        return detail::initiate<void(error_code, std::vector<CommittedOffset>)>(
+            std::forward<Token>(token),
+            [impl = impl_, partitions = std::move(partitions)](Handler<std::vector<CommittedOffset>> handler) mutable {
+                start_committed(impl, std::move(partitions), std::move(handler));
+            });
+    }
+    /// Who this consumer is to its group, for Producer::send_offsets_to_transaction. Throws _unknown_group without group.id.
+    ConsumerGroupMetadata group_metadata() const;
+
     /// Ends fetching and connections; afterwards every call fails with _state. A second close is a no-op.
     void close();
 
 private:
     static void start_poll(const std::shared_ptr<client::ConsumerImpl>& impl, Handler<Records> handler);
+    static void start_committed(
+        const std::shared_ptr<client::ConsumerImpl>& impl,
+        std::vector<TopicPartition> partitions,
+        Handler<std::vector<CommittedOffset>> handler);
 
     std::shared_ptr<client::ConsumerImpl> impl_;
 };

@@ -113,6 +113,25 @@ Consumer::offsets_for_times(const std::vector<TopicPartitionOffset>& times, mill
     return in_own_process(impl_).offsets_for_times(times, timeout);
 }
 
+std::vector<CommittedOffset> Consumer::committed(const std::vector<TopicPartition>& partitions, milliseconds timeout) {
+    return in_own_process(impl_).committed(partitions, timeout);
+}
+
+void Consumer::start_committed(
+    const std::shared_ptr<ConsumerImpl>& impl,
+    std::vector<TopicPartition> partitions,
+    Handler<std::vector<CommittedOffset>> handler
+) {
+    if (const Error in_child = engine::check_fork(impl->loop()))
+        engine::complete(impl->loop(), std::move(handler), in_child.code, std::vector<CommittedOffset>());
+    else
+        impl->start_committed(std::move(partitions), std::move(handler));
+}
+
+ConsumerGroupMetadata Consumer::group_metadata() const {
+    return in_own_process(impl_).group_metadata();
+}
+
 void Consumer::close() {
     in_own_process(impl_).close();
 }

@@ -198,6 +198,11 @@ void ConsumerImpl::post(engine::Task task) {
 
 // --- offset queries
 
+Duration ConsumerImpl::time_limit(std::chrono::milliseconds timeout) {
+    constexpr auto longest = std::chrono::hours(24 * 365); // stands for no limit; time points overflow beyond
+    return timeout.count() < 0 ? Duration(longest) : Duration(timeout);
+}
+
 std::vector<int64_t>
 ConsumerImpl::query(std::vector<core::OffsetQuery> queries, std::chrono::milliseconds timeout) {
     if (Error error = engine::check_may_block(*driver_->loop()))
@@ -206,8 +211,7 @@ ConsumerImpl::query(std::vector<core::OffsetQuery> queries, std::chrono::millise
         std::lock_guard lock(use_);
         check_open();
     }
-    constexpr auto longest = std::chrono::hours(24 * 365); // stands for no limit; time points overflow beyond
-    const Duration limit = timeout.count() < 0 ? Duration(longest) : Duration(timeout);
+    const Duration limit = time_limit(timeout);
     std::vector<std::future<Result<int64_t>>> answers;
     for (auto& query : queries) {
         query.timeout = limit;

@@ -41,6 +41,10 @@ public:
     std::vector<TopicPartitionOffset>
     offsets_for_times(const std::vector<TopicPartitionOffset>& times, std::chrono::milliseconds timeout);
 
+    std::vector<CommittedOffset> committed(std::vector<TopicPartition> partitions, std::chrono::milliseconds timeout);
+    void start_committed(std::vector<TopicPartition> partitions, Handler<std::vector<CommittedOffset>> handler);
+    ConsumerGroupMetadata group_metadata() const;
+
     void close();
     const engine::Loop& loop() const { return *driver_->loop(); }
 
@@ -86,6 +90,9 @@ private:
     void post(engine::Task task);
     std::vector<int64_t> query(std::vector<core::OffsetQuery> queries, std::chrono::milliseconds timeout);
     void run_async(std::shared_ptr<AsyncPoll> op);
+    static Duration time_limit(std::chrono::milliseconds timeout);
+    using CommittedReply = MoveOnlyFunction<void(Result<std::vector<CommittedOffset>>)>;
+    void ask_committed(std::vector<TopicPartition> partitions, Duration limit, CommittedReply reply);
 
     const std::shared_ptr<ConsumerDriver> driver_;
     mutable std::mutex use_; ///< uncontended unless an asynchronous poll runs elsewhere

@@ -97,6 +97,7 @@ struct ClientConfig {
     bool check_crcs = true;
     Isolation isolation = Isolation::read_committed;
     std::string client_rack;
+    std::string group_id;
     bool enable_partition_eof = false;
 
     bool operator==(const ClientConfig&) const = default;

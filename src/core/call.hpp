@@ -36,6 +36,18 @@ using Route = std::variant<AnyBroker, Node, Leader, Coordinator, Controller>;
 /// A broker answers a connection strictly in order, so requests that may wait long have connections of their own.
 enum class Lane : uint8_t { general, produce, fetch, group };
 
+/// The code if a coordinator says with it that it has moved or is coming up, which is the router's to see to; else no error.
+inline Errc if_coordinator_moved(Errc code) {
+    switch (code) {
+    case Errc::not_coordinator:
+    case Errc::coordinator_not_available:
+    case Errc::coordinator_load_in_progress:
+        return code;
+    default:
+        return Errc::no_error;
+    }
+}
+
 /// Failure of a call. `maybe_sent`: the broker may have seen (and done) it.
 struct CallError : Error {
     bool maybe_sent = false;

@@ -15,21 +15,9 @@ constexpr int16_t first_with_member = 3;   // TxnOffsetCommit: KIP-447
 constexpr int16_t first_joining_commit = 5; // TxnOffsetCommit: version 2 of transactions
 constexpr int16_t first_raising_end = 5;   // EndTxn: likewise
 
-/// What the router is to see to: a coordinator that has moved or is coming up.
-Errc if_routing(Errc code) {
-    switch (code) {
-    case Errc::not_coordinator:
-    case Errc::coordinator_not_available:
-    case Errc::coordinator_load_in_progress:
-        return code;
-    default:
-        return Errc::no_error;
-    }
-}
-
 template <class Response>
 Errc routing_error(const Response& response) {
-    return if_routing(static_cast<Errc>(response.error_code));
+    return if_coordinator_moved(static_cast<Errc>(response.error_code));
 }
 
 /// The answer of many partitions as one: the worst that is in it, by `rank`.
@@ -133,7 +121,7 @@ void Transaction::add_partitions(TimePoint) {
         [](const msg::AddPartitionsToTxnResponse& response) {
             for (const auto& topic : response.results_by_topic_v3_and_below)
                 for (const auto& partition : topic.results_by_partition)
-                    if (const Errc code = if_routing(static_cast<Errc>(partition.partition_error_code)); code != Errc::no_error)
+                    if (const Errc code = if_coordinator_moved(static_cast<Errc>(partition.partition_error_code)); code != Errc::no_error)
                         return code;
             return Errc::no_error;
         });
@@ -254,7 +242,7 @@ void Transaction::commit_offsets() {
         [](const msg::TxnOffsetCommitResponse& response) {
             for (const auto& topic : response.topics)
                 for (const auto& partition : topic.partitions)
-                    if (const Errc code = if_routing(static_cast<Errc>(partition.error_code)); code != Errc::no_error)
+                    if (const Errc code = if_coordinator_moved(static_cast<Errc>(partition.error_code)); code != Errc::no_error)
                         return code;
             return Errc::no_error;
         });

@@ -82,16 +82,18 @@ struct FakeCaller final : core::Caller {
     }
 
     template <class Response>
-    void answer(core::PendingCall& call, const Response& response, TimePoint now, bool sent_before = false) {
+    core::PendingCall::Judged answer(
+        core::PendingCall& call, const Response& response, TimePoint now, bool sent_before = false, bool may_retry = false
+    ) {
         if (call.scope.expired())
-            return;
+            return core::PendingCall::Judged::done;
         const int16_t version = version_of(call);
         auto pieces = wire::encode_response(response, version, 1);
         if (!pieces)
             throw std::runtime_error(pieces.error().message());
         const Buffer bytes = pieces->flatten();
-        call.deliver(
-            core::PendingCall::RawAnswer{bytes.slice(4, bytes.size() - 4), version, node_of(call), sent_before}, now, false
+        return call.deliver(
+            core::PendingCall::RawAnswer{bytes.slice(4, bytes.size() - 4), version, node_of(call), sent_before}, now, may_retry
         );
     }
 

@@ -1,0 +1,101 @@
+// What the consumer's group has committed: asked on the loop, waited for here.
+#include <future>
+
+#include "client/consumer_impl.hpp"
+#include "core/fetch/committed_offsets.hpp"
+#include "engine/complete.hpp"
+
+namespace ottla::client {
+namespace {
+
+/// The promise of an answer; broken when the client goes away first.
+class Pending {
+public:
+    explicit Pending(MoveOnlyFunction<void(Result<std::vector<CommittedOffset>>)> reply)
+        : reply_(std::move(reply)) {}
+
+    Pending(Pending&&) = default;
+
+    ~Pending() {
+        if (reply_)
+            reply_(Error(Errc::_destroy, "the consumer was closed during the call"));
+    }
+
+    void operator()(Result<std::vector<CommittedOffset>> answer) { std::exchange(reply_, {})(std::move(answer)); }
+
+private:
+    MoveOnlyFunction<void(Result<std::vector<CommittedOffset>>)> reply_;
+};
+
+} // namespace
+
+void ConsumerImpl::ask_committed(std::vector<TopicPartition> partitions, Duration limit, CommittedReply reply) {
+    const auto& config = driver_->config();
+    core::CommittedQuery query{
+        .group = config.group_id,
+        .partitions = std::move(partitions),
+        .stable = config.isolation == config::Isolation::read_committed,
+        .timeout = limit,
+    };
+    Pending pending(std::move(reply));
+    if (query.group.empty()) {
+        pending(Error(Errc::_unknown_group, "committed offsets are those of a group: set group.id"));
+        return;
+    }
+    if (query.partitions.empty()) {
+        pending(std::vector<CommittedOffset>());
+        return;
+    }
+    driver_->loop()->post([driver = driver_, query = std::move(query), pending = std::move(pending)](TimePoint) mutable {
+        if (driver->running())
+            core::query_committed(driver->cluster().caller(), std::move(query), driver->queries(), std::move(pending));
+    });
+}
+
+std::vector<CommittedOffset>
+ConsumerImpl::committed(std::vector<TopicPartition> partitions, std::chrono::milliseconds timeout) {
+    if (Error error = engine::check_may_block(*driver_->loop()))
+        throw KafkaException(std::move(error));
+    {
+        std::lock_guard lock(use_);
+        check_open();
+    }
+    auto promise = std::make_shared<std::promise<Result<std::vector<CommittedOffset>>>>();
+    auto answer = promise->get_future();
+    ask_committed(std::move(partitions), time_limit(timeout), [promise](auto result) { promise->set_value(std::move(result)); });
+    promise.reset();
+    return answer.get().value();
+}
+
+void ConsumerImpl::start_committed(
+    std::vector<TopicPartition> partitions, Handler<std::vector<CommittedOffset>> handler
+) {
+    error_code ec;
+    {
+        std::lock_guard lock(use_);
+        if (closed_)
+            ec = make_error_code(Errc::_state);
+    }
+    if (ec) {
+        engine::complete(*driver_->loop(), std::move(handler), ec, std::vector<CommittedOffset>());
+        return;
+    }
+    ask_committed(
+        std::move(partitions),
+        driver_->config().socket_timeout,
+        [loop = driver_->loop(), handler = std::move(handler)](Result<std::vector<CommittedOffset>> answer) mutable {
+            const error_code code = answer ? error_code() : answer.error().code;
+            engine::complete(
+                *loop, std::move(handler), code, answer ? std::move(*answer) : std::vector<CommittedOffset>()
+            );
+        }
+    );
+}
+
+ConsumerGroupMetadata ConsumerImpl::group_metadata() const {
+    if (driver_->config().group_id.empty())
+        throw KafkaException(Error(Errc::_unknown_group, "this consumer is in no group: set group.id"));
+    return {.group_id = driver_->config().group_id};
+}
+
+} // namespace ottla::client

@@ -1,0 +1,122 @@
+#include "core/fetch/committed_offsets.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include <ottla/msg/offset_fetch.hpp>
+
+namespace ottla::core {
+namespace {
+
+constexpr int16_t first_in_cluster = 1; // version 0 is of offsets in ZooKeeper
+constexpr int16_t first_stable = 7;     // KIP-447
+constexpr int16_t first_by_group = 8;   // KIP-709
+constexpr int16_t last_by_name = 9;     // what follows wants topic ids
+
+/// As version 7 has it.
+msg::OffsetFetchRequest request_of(const CommittedQuery& query) {
+    msg::OffsetFetchRequest request;
+    request.group_id = query.group;
+    request.require_stable = query.stable;
+    for (const auto& where : query.partitions) {
+        auto& topics = *request.topics;
+        auto it = std::find_if(topics.begin(), topics.end(), [&](const auto& topic) { return topic.name == where.topic; });
+        if (it == topics.end()) {
+            topics.emplace_back().name = where.topic;
+            it = topics.end() - 1;
+        }
+        it->partition_indexes.push_back(where.partition);
+    }
+    return request;
+}
+
+msg::OffsetFetchRequest adapted(const msg::OffsetFetchRequest& request, int16_t version) {
+    msg::OffsetFetchRequest out;
+    out.require_stable = request.require_stable && version >= first_stable;
+    if (version < first_by_group) {
+        out.group_id = request.group_id;
+        out.topics = request.topics;
+        return out;
+    }
+    auto& group = out.groups.emplace_back();
+    group.group_id = request.group_id;
+    for (const auto& topic : *request.topics) {
+        auto& wanted = group.topics->emplace_back();
+        wanted.name = topic.name;
+        wanted.partition_indexes = topic.partition_indexes;
+    }
+    return out;
+}
+
+/// What is wrong with the group as a whole.
+Errc group_error(const msg::OffsetFetchResponse& response) {
+    return static_cast<Errc>(response.groups.empty() ? response.error_code : response.groups.front().error_code);
+}
+
+template <class F>
+void each_partition(const msg::OffsetFetchResponse& response, F f) {
+    for (const auto& topic : response.topics)
+        for (const auto& partition : topic.partitions)
+            f(topic.name, partition);
+    for (const auto& group : response.groups)
+        for (const auto& topic : group.topics)
+            for (const auto& partition : topic.partitions)
+                f(topic.name, partition);
+}
+
+/// What time may cure; before version 2 the group's errors come in its partitions.
+Errc curable_error(const msg::OffsetFetchResponse& response) {
+    Errc found = group_error(response);
+    each_partition(response, [&](const std::string&, const auto& partition) {
+        if (const auto code = static_cast<Errc>(partition.error_code);
+            code == Errc::unstable_offset_commit || if_coordinator_moved(code) != Errc::no_error)
+            found = code;
+    });
+    return found;
+}
+
+std::vector<CommittedOffset> read(const std::vector<TopicPartition>& wanted, const msg::OffsetFetchResponse& response) {
+    std::vector<CommittedOffset> all;
+    for (const auto& where : wanted) {
+        auto& out = all.emplace_back();
+        out.topic = where.topic;
+        out.partition = where.partition;
+        out.error = Error(Errc::_bad_msg, fmt::format("{}[{}]: not in the coordinator's answer", where.topic, where.partition));
+    }
+    each_partition(response, [&](const std::string& topic, const auto& partition) {
+        for (auto& out : all) {
+            if (out.topic != topic || out.partition != partition.partition_index)
+                continue;
+            const auto code = static_cast<Errc>(partition.error_code);
+            out.error = code == Errc::no_error ? Error() : Error(code, fmt::format("{}[{}]: {}", topic, out.partition, error_text(code)));
+            if (!out.error && partition.committed_offset >= 0) {
+                out.offset = partition.committed_offset;
+                out.leader_epoch = partition.committed_leader_epoch;
+                out.metadata = partition.metadata.value_or("");
+            }
+        }
+    });
+    return all;
+}
+
+} // namespace
+
+void query_committed(
+    Caller& caller, CommittedQuery query, const CallScope& scope, MoveOnlyFunction<void(Result<std::vector<CommittedOffset>>)> reply) {
+    auto request = request_of(query);
+    const CallOptions options{.timeout = query.timeout, .max_version = last_by_name, .min_version = first_in_cluster};
+    Coordinator coordinator{CoordinatorType::group, query.group};
+    call<msg::OffsetFetchRequest>(
+        caller, std::move(coordinator), std::move(request), options, scope,
+        [query = std::move(query), reply = std::move(reply)](CallResult<msg::OffsetFetchResponse> result, TimePoint) mutable {
+            if (!result)
+                reply(Error(result.error()));
+            else if (const Errc code = group_error(result->response); code != Errc::no_error)
+                reply(Error(code, fmt::format("group {}: {}", query.group, error_text(code))));
+            else
+                reply(read(query.partitions, result->response));
+        },
+        curable_error, adapted);
+}
+
+} // namespace ottla::core

@@ -1,0 +1,24 @@
+// Asks the coordinator of a group how far it has come in some partitions.
+#pragma once
+
+#include <vector>
+
+#include <ottla/offsets.hpp>
+
+#include "core/call.hpp"
+
+namespace ottla::core {
+
+struct CommittedQuery {
+    std::string group{};
+    std::vector<TopicPartition> partitions{};
+    bool stable = false; ///< waits for the transactions that have offsets of these partitions in them (KIP-447); from OffsetFetch v7 on
+    Duration timeout{};
+};
+
+/// `scope` outlives the call. `reply` gets one element for each partition of the query, in its order. A coordinator that moves or is
+/// coming up, and offsets that are not stable yet, are asked for again within the time limit. Errors: of the group, _timed_out.
+void query_committed(
+    Caller& caller, CommittedQuery query, const CallScope& scope, MoveOnlyFunction<void(Result<std::vector<CommittedOffset>>)> reply);
+
+} // namespace ottla::core
