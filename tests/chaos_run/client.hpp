@@ -1,0 +1,45 @@
+// The workloads of chaos_client. Each runs until `stop`, then brings to an end what it has begun.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include <ottla/config.hpp>
+
+#include "ledger.hpp"
+
+namespace chaos {
+
+struct Settings {
+    std::string workload;
+    std::string bootstrap;
+    std::string topic = "chaos";
+    int partitions = 6; ///< of the topic
+    int rate = 1000;    ///< messages a second, over all producers
+    uint64_t seed = 1;
+    std::string debug; ///< the property `debug`, if not empty
+};
+
+struct World {
+    const Settings& settings;
+    Ledger& ledger;
+    Counters& counters;
+    const std::atomic<bool>& stop;
+};
+
+/// What all clients have in common: requests that are given up sooner than a stopped broker goes on.
+ottla::Config common_config(const Settings& settings);
+
+/// Two idempotent producers: one with all the time in the world, and one whose messages often run out of it, to its own topic
+/// (`settings.topic` and "-impatient").
+void run_idempotent(World& world);
+/// One idempotent producer to `settings.topic`, which a copier reads.
+void run_feeder(World& world);
+/// Two transactional producers that share a topic, each with its own transactional.id.
+void run_transactional(World& world);
+
+/// The bytes behind what the judge reads: 0 to 199 of them, different from message to message.
+std::string padding(uint64_t number);
+
+} // namespace chaos
