@@ -44,5 +44,7 @@ nlohmann::json run_end_to_end(const Options& options);
 nlohmann::json run_idle(const Options& options);
 nlohmann::json run_first(const Options& options);
 nlohmann::json run_floor(const Options& options);
+nlohmann::json run_turn(const Options& options);
+nlohmann::json run_compress(const Options& options);
 
 } // namespace ottla::bench

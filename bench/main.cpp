@@ -15,6 +15,8 @@ int main(int argc, char** argv) {
             {"idle", run_idle},
             {"first", run_first},
             {"floor", run_floor},
+            {"turn", run_turn},
+            {"compress", run_compress},
         }
     );
 }

@@ -69,13 +69,26 @@ void Compressor::begin(Compression codec, int level, size_t total, size_t reserv
     if (!stream)
         stream = make_compressor(codec);
     stream_ = stream.get();
-    stream_->begin(std::min(level, max_level(codec)));
+    stream_->begin(std::min(level, max_level(codec)), total);
     output_ = Buffer::allocate(reserve + stream_->bound(total));
     written_ = reserve;
+    unflushed_ = 0;
 }
 
 Error Compressor::feed(std::span<const uint8_t> input) {
     auto written = stream_->feed(input, {output_.mutable_data() + written_, output_.size() - written_});
+    if (!written)
+        return std::move(written).error();
+    written_ += *written;
+    unflushed_ += input.size();
+    return {};
+}
+
+Error Compressor::flush() {
+    if (unflushed_ < smallest_flush)
+        return {};
+    unflushed_ = 0;
+    auto written = stream_->flush({output_.mutable_data() + written_, output_.size() - written_});
     if (!written)
         return std::move(written).error();
     written_ += *written;

@@ -21,15 +21,22 @@ int max_level(Compression codec);
 /// A batch may not grow beyond this when decompressed, unless the caller says otherwise.
 inline constexpr size_t default_max_decompressed = 256 * 1024 * 1024;
 
+/// Between two flushes lie at least so many bytes: each costs some in the output.
+inline constexpr size_t smallest_flush = 4 * 1024;
+
 /// One direction of one codec. Errors: _bad_compression, the text naming codec and cause.
 class CompressStream {
 public:
     virtual ~CompressStream() = default;
     /// The most bytes that compressing `size` bytes can give.
     virtual size_t bound(size_t size) const = 0;
-    virtual void begin(int level) = 0;
+    /// `total`: how many bytes will be fed.
+    virtual void begin(int level, size_t total) = 0;
     /// Adds input; returns how much was written at `out`, which has room for the rest of the bound.
     virtual Result<size_t> feed(std::span<const uint8_t> input, std::span<uint8_t> out) = 0;
+    /// Compresses what was fed and is still held back, so that later calls need not. The bound holds for pieces that are
+    /// no smaller than `smallest_flush`.
+    virtual Result<size_t> flush(std::span<uint8_t>) { return size_t{0}; }
     virtual Result<size_t> finish(std::span<uint8_t> out) = 0;
 };
 
@@ -50,9 +57,12 @@ public:
     Compressor();
     ~Compressor();
 
-    /// `total`: how many bytes will be fed. `reserve`: bytes left free at the start of the output. `level` -1: default.
+    /// `total`: how many bytes will be fed; neither more nor less. `reserve`: bytes left free at the start of the output. `level` -1: default.
     void begin(Compression codec, int level, size_t total, size_t reserve);
     Error feed(std::span<const uint8_t> input);
+    /// Spreads the work: compresses what the codec holds back, if at least `smallest_flush` bytes came since the last time.
+    /// Makes the output a little larger.
+    Error flush();
     /// The output, `reserve` bytes first. It is as large as what was written, its memory as the bound was.
     Result<Buffer> finish();
 
@@ -61,6 +71,7 @@ private:
     CompressStream* stream_ = nullptr;
     Buffer output_;
     size_t written_ = 0;
+    size_t unflushed_ = 0; ///< bytes fed since the last flush
 };
 
 /// Use from one thread at a time.

@@ -21,7 +21,7 @@ public:
 
     size_t bound(size_t size) const override { return size + size / 1000 + 1024 + 5 * (size / 16383 + 1); }
 
-    void begin(int level) override {
+    void begin(int level, size_t) override {
         if (ready_ && level == level_) {
             deflateReset(&stream_);
             return;

@@ -31,10 +31,10 @@ public:
 
     size_t bound(size_t size) const override {
         const auto prefs = preferences(0);
-        return LZ4F_HEADER_SIZE_MAX + 2 * LZ4F_compressBound(size, &prefs);
+        return LZ4F_HEADER_SIZE_MAX + 2 * LZ4F_compressBound(size, &prefs) + 4 * (size / smallest_flush); // 4: a block's length
     }
 
-    void begin(int level) override {
+    void begin(int level, size_t) override {
         preferences_ = preferences(level);
         begun_ = false;
     }
@@ -51,6 +51,13 @@ public:
         if (LZ4F_isError(more))
             return failed(more);
         return written + more;
+    }
+
+    Result<size_t> flush(std::span<uint8_t> out) override {
+        const size_t written = LZ4F_flush(context_, out.data(), out.size(), nullptr);
+        if (LZ4F_isError(written))
+            return failed(written);
+        return written;
     }
 
     Result<size_t> finish(std::span<uint8_t> out) override {

@@ -24,7 +24,7 @@ public:
         return header_size + (size / block_size + 1) * (4 + snappy::MaxCompressedLength(block_size));
     }
 
-    void begin(int) override {
+    void begin(int, size_t) override {
         staged_.clear();
         staged_.reserve(block_size);
         header_written_ = false;
@@ -42,14 +42,14 @@ public:
             staged_.insert(staged_.end(), input.begin(), input.begin() + static_cast<std::ptrdiff_t>(part));
             input = input.subspan(part);
             if (staged_.size() == block_size)
-                written += flush(out.subspan(written));
+                written += put_staged(out.subspan(written));
         }
         return written;
     }
 
     Result<size_t> finish(std::span<uint8_t> out) override {
         const size_t written = put_header(out);
-        return written + (staged_.empty() ? 0 : flush(out.subspan(written)));
+        return written + (staged_.empty() ? 0 : put_staged(out.subspan(written)));
     }
 
 private:
@@ -62,7 +62,7 @@ private:
         return header_size;
     }
 
-    size_t flush(std::span<uint8_t> out) {
+    size_t put_staged(std::span<uint8_t> out) {
         const size_t written = put_block(staged_, out);
         staged_.clear();
         return written;

@@ -8,6 +8,7 @@ namespace ottla::codec {
 namespace {
 
 constexpr int default_level = 3;
+constexpr size_t block_header_size = 3;
 
 Error failed(size_t code) { return {Errc::_bad_compression, ZSTD_getErrorName(code)}; }
 
@@ -19,11 +20,12 @@ public:
     }
     ~Compress() override { ZSTD_freeCCtx(context_); }
 
-    size_t bound(size_t size) const override { return ZSTD_compressBound(size) + 64; }
+    size_t bound(size_t size) const override { return ZSTD_compressBound(size) + 64 + block_header_size * (size / smallest_flush); }
 
-    void begin(int level) override {
+    void begin(int level, size_t total) override {
         ZSTD_CCtx_reset(context_, ZSTD_reset_session_only);
         ZSTD_CCtx_setParameter(context_, ZSTD_c_compressionLevel, level < 0 ? default_level : level);
+        ZSTD_CCtx_setPledgedSrcSize(context_, total); // no tables larger than the batch wants; readers learn what room it needs
     }
 
     Result<size_t> feed(std::span<const uint8_t> input, std::span<uint8_t> out) override {
@@ -39,10 +41,15 @@ public:
         return to.pos;
     }
 
-    Result<size_t> finish(std::span<uint8_t> out) override {
+    // Without it a block of up to 128 KiB is gathered and compressed at once.
+    Result<size_t> flush(std::span<uint8_t> out) override { return run(out, ZSTD_e_flush); }
+    Result<size_t> finish(std::span<uint8_t> out) override { return run(out, ZSTD_e_end); }
+
+private:
+    Result<size_t> run(std::span<uint8_t> out, ZSTD_EndDirective directive) {
         ZSTD_inBuffer in{nullptr, 0, 0};
         ZSTD_outBuffer to{out.data(), out.size(), 0};
-        const size_t code = ZSTD_compressStream2(context_, &to, &in, ZSTD_e_end);
+        const size_t code = ZSTD_compressStream2(context_, &to, &in, directive);
         if (ZSTD_isError(code))
             return failed(code);
         if (code != 0)
@@ -50,7 +57,6 @@ public:
         return to.pos;
     }
 
-private:
     ZSTD_CCtx* context_;
 };
 

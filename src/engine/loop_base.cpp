@@ -1,6 +1,7 @@
 #include "engine/loop_base.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <thread>
 
 namespace ottla::engine {
@@ -85,6 +86,8 @@ void LoopBase::turn() {
     }
     enter();
     in_turn_ = true;
+    dirty_.insert(dirty_.end(), std::make_move_iterator(unfinished_.begin()), std::make_move_iterator(unfinished_.end()));
+    unfinished_.clear();
     TimePoint next;
     do {
         again_ = false;
@@ -103,6 +106,8 @@ void LoopBase::turn() {
         flushing_.clear();
     } while ((again_ || !dirty_.empty()) && !forked());
     in_turn_ = false;
+    if (!unfinished_.empty())
+        notify();
     arm(next);
     end_thread_in_child();
 }
@@ -127,6 +132,7 @@ void LoopBase::stop_streams() {
         if (const auto stream = weak.lock())
             stream->close();
     dirty_.clear();
+    unfinished_.clear();
     timer_.reset();
 }
 

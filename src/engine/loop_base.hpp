@@ -47,6 +47,8 @@ public:
     const boost::asio::any_io_executor& executor() const { return executor_; }
     const EngineOptions& options() const { return options_; }
     void mark_dirty(std::shared_ptr<TcpStream> stream) { dirty_.push_back(std::move(stream)); }
+    /// It has written enough for this turn. Only in a turn or an `event`.
+    void write_next_turn(std::shared_ptr<TcpStream> stream) { unfinished_.push_back(std::move(stream)); }
     void add_stream(const std::shared_ptr<TcpStream>& stream);
     void remove_stream(const TcpStream* stream);
     /// The execution context is ending: sockets and timer are let go while it still exists.
@@ -76,6 +78,7 @@ private:
     std::vector<std::weak_ptr<TcpStream>> streams_;
     std::vector<std::shared_ptr<TcpStream>> dirty_;
     std::vector<std::shared_ptr<TcpStream>> flushing_;
+    std::vector<std::shared_ptr<TcpStream>> unfinished_; ///< wait for the next turn
     std::unique_ptr<boost::asio::steady_timer> timer_;
     TimePoint armed_ = core::never; ///< when the timer will fire
     TimePoint next_ = core::never;  ///< when it should

@@ -1,5 +1,7 @@
 #include "engine/tcp_link.hpp"
 
+#include <algorithm>
+
 #include <boost/asio/buffer.hpp>
 #include <fmt/format.h>
 
@@ -13,6 +15,7 @@ using asio::ip::tcp;
 
 constexpr size_t read_limit = 1024 * 1024; // a turn, a stream
 constexpr size_t catch_up_limit = 64 * read_limit;
+constexpr size_t write_limit = 256 * 1024; // a turn, a stream: about 0.2 ms
 constexpr size_t max_pieces = 64;
 
 std::string text_of(const tcp::endpoint& endpoint) {
@@ -130,16 +133,24 @@ void TcpStream::flush() {
 
 void TcpStream::write() {
     wants_write_ = false;
-    while (usable() && open_ && writable_) {
+    for (size_t left = write_limit; usable() && open_ && writable_;) {
         iovec pieces[max_pieces];
-        const size_t count = user_->gather(pieces);
+        size_t count = user_->gather(pieces);
         if (count == 0)
             return;
+        if (left == 0) {
+            wants_write_ = true;
+            loop_->write_next_turn(shared_from_this());
+            return;
+        }
         std::array<asio::const_buffer, max_pieces> buffers;
         size_t total = 0;
         for (size_t i = 0; i < count; ++i) {
-            buffers[i] = {pieces[i].iov_base, pieces[i].iov_len};
-            total += pieces[i].iov_len;
+            const size_t size = std::min(pieces[i].iov_len, left - total);
+            buffers[i] = {pieces[i].iov_base, size};
+            total += size;
+            if (total == left)
+                count = i + 1;
         }
         error_code ec;
         const size_t written = socket_->write_some(std::span(buffers.data(), count), ec);
@@ -151,6 +162,7 @@ void TcpStream::write() {
             fail(Errc::_transport, fmt::format("write to {} failed: {}", peer_, ec.message()));
             return;
         }
+        left -= written;
         user_->on_written(written, Loop::now());
         if (loop_ && written < total)
             wait_writable();
@@ -168,7 +180,7 @@ void TcpStream::wait_writable() {
             if (ec)
                 self->fail(Errc::_transport, ec.message());
             else
-                self->write();
+                self->flush(); // in the turn that follows
         });
     });
 }

@@ -24,7 +24,8 @@ public:
     void start();
     /// Ends it: no callback afterwards.
     void close();
-    /// Writes until everything is out or the socket is full; then goes on when it has room.
+    /// Writes until everything is out, the socket is full, or enough is done for one turn; then goes on when it has room, or in
+    /// the next turn.
     void write();
     /// Reads what is there. `limit`: at most so many bytes, so that one busy peer does not hold up the others.
     void read(size_t limit);

@@ -70,6 +70,22 @@ class NullBrokerTest(unittest.TestCase):
             self.result("first", "--role", role)
             self.result("idle", "--role", role, "--duration", 0.2)
 
+    def test_turns_of_an_embedding_loop(self):
+        for codec, partitions in (("none", 3), ("zstd", 1), ("gzip", 3)):
+            result = self.result("turn", "--count", 3000, "--size", 500, "--batch-size", 300_000, "--compression", codec, "--partitions", partitions)
+            self.assertEqual((3000, 1), (result["count"], result["threads"]))
+            self.assertGreater(result["turns"], 0)
+            self.assertLessEqual(PERCENTILES | {f"cpu_{name}" for name in PERCENTILES}, set(result))
+            self.assertTrue(0 < result["cpu_p50_us"] <= result["cpu_p999_us"] <= result["cpu_max_us"])
+
+    def test_pieces_of_a_codec(self):
+        for codec, level in (("gzip", 1), ("snappy", -1), ("lz4", 9), ("zstd", -1)):
+            result = self.result("compress", "--compression", codec, "--level", level, "--batch-size", 200_000, "--piece", 10_000, "--count", 3)
+            self.assertEqual(3, result["count"])
+            self.assertGreater(result["ratio"], 1)
+            self.assertGreater(result["bytes_us"], 0)
+            self.assertLessEqual(PERCENTILES, set(result))
+
     def test_floor(self):
         for role in ("produce", "consume"):
             self.assertGreaterEqual(self.result("floor", "--role", role, "--count", 30_000)["count"], 30_000)
@@ -96,7 +112,7 @@ class StoringBrokerTest(unittest.TestCase):
 class BadInputTest(unittest.TestCase):
     def test_what_makes_no_sense_is_refused(self):
         rows = [
-            ([], "MODE is one of: consume e2e first floor idle latency produce"),
+            ([], "MODE is one of: compress consume e2e first floor idle latency produce turn"),
             (["dance"], "MODE is one of"),
             (["produce", "count", "1"], "expected --key value, found count"),
             (["produce", "--count"], "--count has no value"),
@@ -107,6 +123,9 @@ class BadInputTest(unittest.TestCase):
             (["latency", "--duration", "1"], "nothing would be measured"),
             (["produce", "--text", "/does/not/exist"], "--text /does/not/exist: cannot be read"),
             (["first", "--role", "queen"], "--role queen"),
+            (["compress", "--compression", "rle"], "--compression rle"),
+            (["compress", "--compression", "none"], "nothing to measure"),
+            (["compress", "--level", "23"], "--level: -1 to 22 for zstd"),
         ]
         for words, text in rows:
             with self.subTest(words=words):

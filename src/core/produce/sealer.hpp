@@ -29,7 +29,7 @@ public:
     Compression codec_for(Format format) const {
         return compression_ == Compression::zstd && !format.zstd ? Compression::none : compression_;
     }
-    /// From here on `pack` may compress as much again as one turn may take.
+    /// From here on `pack` may compress, and let through to `seal`, as much again as one turn may take.
     void begin_turn();
     enum class Packed : uint8_t {
         ready, ///< for `seal`
@@ -50,6 +50,8 @@ private:
     using Body = std::vector<std::span<const uint8_t>>;
     static void collect_body(const accumulator::Batch& batch, Body& body);
     size_t bytes_per_turn() const;
+    /// Whether this turn may still compute the batch's checksum.
+    Packed admit(const accumulator::Batch& batch);
     Error seal_message_set(accumulator::Batch& batch);
 
     const Compression compression_;
@@ -63,6 +65,7 @@ private:
     size_t part_ = 0;    ///< of it, the next
     size_t part_at_ = 0; ///< and the place there
     size_t budget_ = 0;  ///< bytes that this turn may still compress
+    size_t sealed_ = 0; ///< bytes that this turn has let through to be sealed
     bool worked_ = false; ///< on it, in this turn
 };
 

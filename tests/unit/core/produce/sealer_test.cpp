@@ -3,6 +3,7 @@
 
 #include "accumulator/accumulator.hpp"
 #include "catch.hpp"
+#include "record/batch_header.hpp"
 
 using namespace ottla;
 using namespace ottla::accumulator;
@@ -66,6 +67,51 @@ TEST_CASE("a large batch is compressed over several turns") {
     CHECK(sealed(sealer, *batch) == once);
 
     world.accumulator.finish(batch);
+}
+
+TEST_CASE("pieces of every codec and level come out as what went in") {
+    const auto [codec, levels] = GENERATE(
+        std::pair{Compression::gzip, std::vector{-1, 1, 5, 9}},
+        std::pair{Compression::snappy, std::vector{-1}},
+        std::pair{Compression::lz4, std::vector{-1, 0, 3, 9, 12}},
+        std::pair{Compression::zstd, std::vector{-1, 1, 5, 9, 13, 22}});
+    std::string value; // half of it noise, so that pieces grow as well as shrink
+    for (uint32_t i = 0, x = 1; i < 60'000; ++i)
+        value.push_back(static_cast<char>((x = x * 1664525 + 1013904223) >> 24));
+    value.append(60'000, 'v');
+    for (int level : levels) {
+        CAPTURE(codec, level);
+        World world;
+        Batch* batch = world.batch(4, value);
+        Sealer sealer(codec, level);
+        CHECK(turns_until_packed(sealer, *batch) > 3);
+        REQUIRE_FALSE(batch->packed.empty());
+        std::string plain;
+        for (const Chunk& chunk : batch->chunks)
+            chunk.for_each_piece([&](std::span<const uint8_t> bytes) { plain.append(reinterpret_cast<const char*>(bytes.data()), bytes.size()); });
+        codec::Decompressor decompressor;
+        const auto again = decompressor.run(codec, Bytes(batch->packed.span().subspan(record::batch_header_size)), 2);
+        REQUIRE(again);
+        CHECK(Bytes(again->span()).text() == plain);
+        world.accumulator.finish(batch);
+    }
+}
+
+TEST_CASE("a turn seals a megabyte of plain batches") {
+    World world;
+    const std::string value(100'000, 'v');
+    Batch* large = world.batch(6, value);
+    Batch* second = world.batch(3, value);
+    Batch* third = world.batch(4, value);
+    Sealer sealer(Compression::none, -1);
+    sealer.begin_turn();
+    CHECK(sealer.pack(*large, {}).value() == Sealer::Packed::ready);
+    CHECK(sealer.pack(*second, {}).value() == Sealer::Packed::ready);
+    CHECK(sealer.pack(*third, {}).value() == Sealer::Packed::later);
+    sealer.begin_turn();
+    CHECK(sealer.pack(*third, {}).value() == Sealer::Packed::ready);
+    for (Batch* batch : {large, second, third})
+        world.accumulator.finish(batch);
 }
 
 TEST_CASE("a batch that does not shrink goes out as it is") {
