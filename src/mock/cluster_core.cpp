@@ -93,6 +93,8 @@ Outcome ClusterCore::handle(ConnectionId id, Connection& connection, const Buffe
         return {};
     if (fault && fault->kind == Faults::Kind::error)
         call.injected = fault->error;
+    if (fault && fault->kind == Faults::Kind::late_error)
+        (key == api::produce.key ? call.injected_late : call.injected) = fault->error;
     call.throttle_ms = static_cast<int32_t>(faults_.throttle(call.broker).count());
     connection.api_key = key;
     connection.drop_reply = fault && fault->kind == Faults::Kind::drop_reply;

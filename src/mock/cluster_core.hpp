@@ -71,6 +71,8 @@ struct Call {
     TimePoint now;
     /// Not no_error: the request is not done, every part of its answer says this (fail_next).
     Errc injected = Errc::no_error;
+    /// The same, of a Produce request that is done all the same.
+    Errc injected_late = Errc::no_error;
 };
 
 /// What a handler decided.

@@ -18,11 +18,16 @@ class Faults {
 public:
     using Milliseconds = std::chrono::milliseconds;
 
-    enum class Kind { error, drop_request, drop_reply };
+    enum class Kind {
+        error,
+        late_error, ///< the request is done, then answered so: a leader that lost its place while it waited for followers
+        drop_request,
+        drop_reply
+    };
 
     struct Fault {
         Kind kind;
-        Errc error = Errc::no_error; ///< of Kind::error
+        Errc error = Errc::no_error; ///< of Kind::error, Kind::late_error
     };
 
     /// The next `count` requests of `api_key` meet `fault`.

@@ -31,6 +31,7 @@ constexpr PlantedBug bugs[] = {
     {"lost_answer_is_success", "a batch whose answer was lost is reported as delivered"},
     {"complete_twice", "a batch is reported twice"},
     {"drop_one_reply", "an answer is thrown away and its request forgotten"},
+    {"late_error_is_not_stored", "what a leader has stored before it gave up or lost its place is taken for not stored"},
     {"maybe_sent_is_never_sent", "a request that may have been done is taken for one that was not sent"},
     {"retry_under_new_identity", "a batch that may be stored is sent again under a new producer id"},
     {"partial_write_again", "a piece that was written in part is written again from its start"},

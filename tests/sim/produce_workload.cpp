@@ -41,7 +41,7 @@ Plan draw(World& world, bool idempotent) {
     if (world.chance(20))
         config.retries = static_cast<int32_t>(world.between(0, 3));
     plan.purges = world.chance(5);
-    plan.errors_that_stay = world.chance(20);
+    plan.errors_that_stay = world.chance(30);
     if (world.chance(20))
         plan.max_message_bytes = static_cast<size_t>(world.between(150, 1500));
     plan.fatal_errors = world.chance(8);

@@ -26,8 +26,13 @@ constexpr std::array produce_passing{
     network_exception,
     replica_not_available,
 };
+/// What a leader answers, with acks=all, although it has stored the batch: it waited for its followers and then gave up or lost its place.
+constexpr bool may_come_late(Errc error) {
+    return error == not_leader_for_partition || error == not_enough_replicas_after_append || error == request_timed_out ||
+           error == kafka_storage_error;
+}
 constexpr std::array produce_staying{
-    topic_authorization_failed, msg_size_too_large, invalid_record, unknown_producer_id};
+    topic_authorization_failed, msg_size_too_large, invalid_record, unknown_producer_id, unknown_producer_id};
 constexpr std::array produce_fatal{cluster_authorization_failed, producer_fenced, invalid_producer_epoch};
 constexpr std::array fetch_passing{
     not_leader_for_partition,
@@ -268,7 +273,10 @@ bool Trouble::strike_request(Fault fault) {
         world_.note(
             "broker {} answers the next {} of api {} with {}", broker, count, number(api), error_name(error)
         );
-        faults.add(number(api), broker, count, {Kind::error, error});
+        const bool late = api == msg::ApiKey::produce && may_come_late(error) && world_.chance(80);
+        if (late)
+            world_.note("when they are done");
+        faults.add(number(api), broker, count, {late ? Kind::late_error : Kind::error, error});
         return true;
     };
     if (!options_.transactional_id.empty() && world_.chance(50)) {

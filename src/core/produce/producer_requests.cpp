@@ -170,6 +170,7 @@ void ProducerCore::on_outcome(Partition& partition, Batch& batch, Errc code, std
          .first = !partition.gap && partition.unresolved.front() == &batch,
          .ambiguous = batch.ambiguous});
     probe::step("verdict", idempotent ? 1 : 0, static_cast<int>(verdict));
+    batch.ambiguous = batch.ambiguous || may_be_stored(code, config_.acks);
     const auto named = [&] {
         return Error(
             code,
@@ -189,8 +190,6 @@ void ProducerCore::on_outcome(Partition& partition, Batch& batch, Errc code, std
             back_off(partition, batch, now);
             return;
         }
-        // A timeout of the broker leaves open whether the leader has it.
-        batch.ambiguous = batch.ambiguous || code == Errc::request_timed_out || code == Errc::not_enough_replicas_after_append;
         if (batch.tries < config_.retries) {
             ++batch.tries;
             back_off(partition, batch, now);

@@ -1,5 +1,7 @@
 #include "core/produce/verdict.hpp"
 
+#include "base/probe.hpp"
+
 namespace ottla::core::produce {
 
 Verdict judge(Errc error, const Situation& batch) {
@@ -47,6 +49,23 @@ Verdict judge(Errc error, const Situation& batch) {
         if (needs_metadata_refresh(error))
             return Verdict::refresh_retry;
         return is_retriable(error) ? Verdict::retry : Verdict::fail;
+    }
+}
+
+bool may_be_stored(Errc error, int acks) {
+    using enum Errc;
+    if (probe::planted("late_error_is_not_stored"))
+        return false;
+    switch (error) {
+    case request_timed_out:
+    case not_enough_replicas_after_append:
+    case kafka_storage_error:
+    case unknown:
+        return true;
+    case not_leader_for_partition: // said too by a leader that lost its place while it waited for its followers, who may have the batch
+        return acks == -1;
+    default:
+        return false;
     }
 }
 

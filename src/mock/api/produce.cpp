@@ -221,8 +221,10 @@ Outcome attempt(ClusterCore& cluster, const Call& call, msg::ProduceRequest& req
         for (auto& partition : data.partition_data) {
             auto& out = out_topic.partition_responses.emplace_back();
             out.index = partition.index;
-            const Error error =
+            Error error =
                 common ? common : produce_one(cluster, call, transactional_id, topic, partition, out);
+            if (!error && call.injected_late != Errc::no_error)
+                error = call.injected_late;
             if (!error)
                 continue;
             failed = true;

@@ -712,3 +712,36 @@ TEST_CASE("what a codec only makes larger goes out as it is, in every format") {
     CHECK(seen.batches[0].header.compression() == Compression::none);
     CHECK(seen.batches[1].header.compression() == Compression::gzip);
 }
+
+// Found by tests/chaos: two messages of 37,000 that a real cluster had stored were reported as surely not stored.
+TEST_CASE("what a leader that lost its place had taken may be stored") {
+    auto config = settings(true);
+    Ready world(config);
+    world.produce("a");
+    auto first = world.request();
+    world.answer(first, Errc::not_leader_for_partition);
+    world.advance(11s);
+    CHECK(world.take_reports() == Lines{"t0 x1 _MSG_TIMED_OUT possibly"});
+}
+
+TEST_CASE("what a leader that lost its place had taken is not sent under a new identity") {
+    Ready world(settings(true));
+    world.produce("a", 0);
+    world.produce("b", 1);
+    auto first = world.request();
+    auto second = world.request();
+    REQUIRE(first.text() == "t0: a seq 1");
+    world.answer(second, Errc::out_of_order_sequence_number); // the identity ends
+    world.answer(first, Errc::not_leader_for_partition);
+    world.answer_metadata();
+    world.advance(150ms);
+    auto again = world.request();
+    CHECK(again.text() == "t0: a seq 1");
+    CHECK(again.batches[0].header.producer_epoch == 0); // under which the broker would know a copy
+    CHECK(world.idle());
+    world.answer(again);
+    CHECK(world.take_reports() == Lines{"t0 x1 at 100"});
+    auto renumbered = world.request();
+    CHECK(renumbered.text() == "t1: b seq 0");
+    CHECK(renumbered.batches[0].header.producer_epoch == 1);
+}

@@ -47,3 +47,16 @@ TEST_CASE("what an error means for a batch") {
         CHECK(static_cast<int>(judge(row.error, row.batch)) == static_cast<int>(row.verdict));
     }
 }
+
+TEST_CASE("which errors leave open whether the batch is stored") {
+    using enum Errc;
+    // A leader that waited for its followers when it lost its place answers as one that never was leader (KIP-966 and before).
+    for (const Errc error : {request_timed_out, not_enough_replicas_after_append, not_leader_for_partition, kafka_storage_error, unknown})
+        CHECK(may_be_stored(error, -1));
+    for (const Errc error : {not_enough_replicas, unknown_topic_or_part, msg_size_too_large, topic_authorization_failed, invalid_record,
+                             out_of_order_sequence_number, unknown_producer_id, invalid_producer_epoch})
+        CHECK_FALSE(may_be_stored(error, -1));
+    // Without followers to wait for, it is told at once.
+    CHECK_FALSE(may_be_stored(not_leader_for_partition, 1));
+    CHECK(may_be_stored(kafka_storage_error, 1));
+}
