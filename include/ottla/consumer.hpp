@@ -15,6 +15,7 @@
 #include <ottla/error.hpp>
 #include <ottla/export.hpp>
 #include <ottla/log.hpp>
+#include <ottla/metrics.hpp>
 #include <ottla/offsets.hpp>
 #include <ottla/record.hpp>
 #include <ottla/types.hpp>
@@ -94,6 +95,13 @@ struct ConsumerOptions {
     std::function<void(const KafkaError&)> on_error{};
     /// Log lines; default: to stderr. See log.hpp.
     LogSink on_log{};
+    /// Statistics as JSON, at each statistics.interval.ms (0: never). Called from poll calls; of what was not served in time
+    /// only the newest is kept. See metrics.hpp and docs/STATISTICS.md.
+    std::function<void(std::string_view json)> on_statistics{};
+    /// A broker delayed a request. Called from poll calls; the newest 32 are kept.
+    std::function<void(const ThrottleEvent&)> on_throttle{};
+    /// Hears of requests and snapshots on the engine's thread.
+    std::shared_ptr<MetricsListener> metrics_listener{};
 };
 
 struct Watermarks {
@@ -162,6 +170,9 @@ public:
     }
     /// Who this consumer is to its group, for Producer::send_offsets_to_transaction. Throws _unknown_group without group.id.
     ConsumerGroupMetadata group_metadata() const;
+
+    /// The consumer in numbers, now. From any thread, also on the engine's own. Distributions want statistics.interval.ms.
+    Metrics metrics() const;
 
     /// Ends fetching and connections; afterwards every call fails with _state. A second close is a no-op.
     void close();

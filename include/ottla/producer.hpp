@@ -14,6 +14,7 @@
 #include <ottla/error.hpp>
 #include <ottla/export.hpp>
 #include <ottla/log.hpp>
+#include <ottla/metrics.hpp>
 #include <ottla/partitioner.hpp>
 #include <ottla/record.hpp>
 #include <ottla/types.hpp>
@@ -103,6 +104,13 @@ struct ProducerOptions {
     LogSink on_log{};
     /// Called in this order for each record and each outcome. See interceptor.hpp. None cost nothing.
     std::vector<std::shared_ptr<ProducerInterceptor>> interceptors{};
+    /// Statistics as JSON, at each statistics.interval.ms (0: never). Called from poll() and flush(); of what was not served in
+    /// time only the newest is kept. See metrics.hpp and docs/STATISTICS.md.
+    std::function<void(std::string_view json)> on_statistics{};
+    /// A broker delayed a request. Called from poll() and flush(); the newest 32 are kept.
+    std::function<void(const ThrottleEvent&)> on_throttle{};
+    /// Hears of requests, batches and snapshots on the engine's thread.
+    std::shared_ptr<MetricsListener> metrics_listener{};
 };
 
 struct PurgeOptions {
@@ -165,6 +173,9 @@ public:
     /// is in flight. Returns when the messages are dropped; on a thread that must not block, at once. Error: _invalid_arg when
     /// nothing is to be dropped.
     void purge(PurgeOptions options = {});
+    /// The producer in numbers, now. From any thread; also on the engine's own, and neither waits for the network nor for a turn
+    /// of the loop but the one that runs. Distributions want statistics.interval.ms. After the end: no brokers and topics.
+    Metrics metrics() const;
     /// The error that has ended this producer: kept once it came up, no error before.
     Error fatal_error() const;
 

@@ -38,6 +38,7 @@ class OttlaRecipe(ConanFile):
         self.requires("boost/[>=1.81 <2]", transitive_headers=True)
         self.requires("fmt/[>=9]")
         self.requires("lz4/[>=1.9 <2]")
+        self.requires("nlohmann_json/[>=3 <4]", headers=True, libs=False)
         self.requires("openssl/[>=3 <4]")
         self.requires("snappy/[>=1.1 <2]")
         self.requires("zlib/[>=1.2 <2]")

@@ -8,6 +8,7 @@ compiler.cppstd=20
 boost/1.81.0
 fmt/9.1.0
 lz4/1.9.4
+nlohmann_json/3.11.2
 openssl/3.0.0
 snappy/1.1.9
 zlib/1.2.13

@@ -470,6 +470,7 @@ BatchList Accumulator::halve(Batch* batch) {
     for (Batch* half = halves.front(); half; half = half->next) {
         half->state = batch->state;
         half->ambiguous = batch->ambiguous;
+        half->sampled = batch->sampled;
         half->producer_id = batch->producer_id;
         half->producer_epoch = batch->producer_epoch;
         if (sequence >= 0) {

@@ -29,6 +29,7 @@ void Batch::reset() {
     state = State::open;
     ambiguous = false;
     tries = 0;
+    sampled = false;
     error = {};
     record_errors.clear();
     base_offset = offset_invalid;

@@ -97,6 +97,7 @@ struct Batch {
     State state = State::open;
     bool ambiguous = false; ///< sent at least once with an unknown outcome
     int tries = 0;          ///< failed so far
+    bool sampled = false;   ///< its statistics have been taken
 
     // --- what became of it
     Error error;

@@ -155,6 +155,20 @@ bool PartitionBuffer::empty() const {
     return !open_ && full_.empty();
 }
 
+PartitionBuffer::Held PartitionBuffer::held() const {
+    std::lock_guard lock(mutex_);
+    Held held;
+    const auto add = [&](const Batch& batch) {
+        held.messages += batch.count;
+        held.bytes += static_cast<int64_t>(batch.bytes);
+    };
+    for (const Batch* batch = full_.front(); batch; batch = batch->next)
+        add(*batch);
+    if (open_)
+        add(*open_);
+    return held;
+}
+
 TimePoint PartitionBuffer::oldest() const {
     std::lock_guard lock(mutex_);
     if (!full_.empty())

@@ -78,6 +78,12 @@ public:
     /// Takes everything, complete or not.
     BatchList take_all();
     bool empty() const;
+    struct Held {
+        int64_t messages = 0;
+        int64_t bytes = 0; ///< with framing
+    };
+    /// What is in it now.
+    Held held() const;
     /// When the oldest record came in; max when there is none.
     TimePoint oldest() const;
 

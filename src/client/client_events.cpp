@@ -20,11 +20,14 @@ std::string make_name(const std::string& client_id, ClientKind kind) {
 
 } // namespace
 
-ClientEvents::ClientEvents(const config::ClientConfig& config, ClientKind kind, LogSink sink, ErrorHandler on_error)
+ClientEvents::ClientEvents(const config::ClientConfig& config, ClientKind kind, LogSink sink, ErrorHandler on_error, Observers observers)
     : name_(make_name(config.client_id, kind))
     , log_level_(config.log_level)
     , sink_(std::move(sink))
     , on_error_(std::move(on_error))
+    , observers_(std::move(observers))
+    , client_id_(config.client_id)
+    , type_(word_of(kind))
     , queue_lines_(config.log_queue && sink_ && kind != ClientKind::admin) // which has no poll call
     , log_(*this, config.debug) {}
 
@@ -79,8 +82,69 @@ void ClientEvents::ring() {
         waker_();
 }
 
-void ClientEvents::on_throttle(int32_t node, std::chrono::milliseconds time) {
+void ClientEvents::on_throttle(std::string_view broker, int32_t node, std::chrono::milliseconds time) {
     log_.debug(LogContext::broker, "THROTTLE", "broker {} throttles this client by {} ms", node, time.count());
+    if (!observers_.listener && !observers_.on_throttle)
+        return;
+    ThrottleEvent event{std::string(broker), node, time};
+    tell([&](MetricsListener& listener) { listener.on_throttle(event); });
+    if (!observers_.on_throttle)
+        return;
+    {
+        std::lock_guard lock(mutex_);
+        if (throttles_.size() == max_waiting)
+            throttles_.pop_front();
+        throttles_.push_back(std::move(event));
+        pending_.store(true, std::memory_order_release);
+    }
+    ring();
+}
+
+template <class F>
+void ClientEvents::tell(F&& f) {
+    if (!observers_.listener)
+        return;
+    try {
+        f(*observers_.listener);
+    } catch (const std::exception& e) {
+        on_log(4, "METRICS", fmt::format("a metrics listener threw: {}", e.what()));
+    } catch (...) {
+        on_log(4, "METRICS", "a metrics listener threw no std::exception");
+    }
+}
+
+void ClientEvents::on_request(const MetricsListener::Request& request) {
+    tell([&](MetricsListener& listener) { listener.on_request(request); });
+}
+
+void ClientEvents::on_batch(const MetricsListener::Batch& batch) {
+    tell([&](MetricsListener& listener) { listener.on_batch(batch); });
+}
+
+void ClientEvents::on_metrics(Metrics metrics) {
+    tell([&](MetricsListener& listener) { listener.on_metrics(metrics); });
+    if (!observers_.on_statistics)
+        return;
+    {
+        std::lock_guard lock(mutex_);
+        statistics_ = std::move(metrics); // one that nobody has fetched is old by now
+        pending_.store(true, std::memory_order_release);
+    }
+    ring();
+}
+
+Metrics ClientEvents::begin_metrics(TimePoint now) const {
+    Metrics all{
+        .name = name_,
+        .client_id = client_id_,
+        .type = type_,
+        .taken = now,
+        .wall_time = std::chrono::system_clock::now(),
+        .age = std::chrono::duration_cast<std::chrono::microseconds>(now - made_)};
+    std::lock_guard lock(mutex_);
+    all.events_waiting =
+        static_cast<int64_t>(waiting_.size() + lines_.size() + throttles_.size()) + (statistics_.has_value() ? 1 : 0);
+    return all;
 }
 
 void ClientEvents::on_created(const Config& config, ClientKind kind, const std::vector<std::string>& warnings) {
@@ -100,17 +164,25 @@ size_t ClientEvents::serve() {
         return 0;
     std::deque<Error> errors;
     std::deque<Line> lines;
+    std::deque<ThrottleEvent> throttles;
+    std::optional<Metrics> statistics;
     {
         std::lock_guard lock(mutex_);
         errors.swap(waiting_);
         lines.swap(lines_);
+        throttles.swap(throttles_);
+        statistics.swap(statistics_);
         pending_.store(false, std::memory_order_release);
     }
     for (const Line& line : lines)
         write(line.level, line.facility, line.text);
     for (auto& error : errors)
         on_error_(KafkaError(std::move(error)));
-    return errors.size();
+    for (const auto& event : throttles)
+        observers_.on_throttle(event);
+    if (statistics)
+        observers_.on_statistics(to_json(*statistics));
+    return errors.size() + throttles.size() + (statistics ? 1 : 0);
 }
 
 } // namespace ottla::client

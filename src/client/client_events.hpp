@@ -1,11 +1,13 @@
-// Errors and logs on their way from the loop to the application. Errors wait, coalesced by code and bounded, until a poll
-// call serves them. Log lines go straight to the sink, or wait likewise with log.queue.
+// Errors, logs, throttling and statistics on their way from the loop to the application. Errors wait, coalesced by code and
+// bounded, until a poll call serves them; of statistics the newest waits. Log lines go straight to the sink, or wait likewise with log.queue.
 #pragma once
 
 #include <atomic>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +15,7 @@
 #include <ottla/config.hpp>
 #include <ottla/error.hpp>
 #include <ottla/log.hpp>
+#include <ottla/metrics.hpp>
 
 #include "config/client_config.hpp"
 #include "core/events.hpp"
@@ -21,14 +24,28 @@ namespace ottla::client {
 
 using ErrorHandler = std::function<void(const KafkaError&)>;
 
+/// What the application wants to hear besides errors and logs.
+struct Observers {
+    std::function<void(std::string_view json)> on_statistics{};
+    std::function<void(const ThrottleEvent&)> on_throttle{};
+    std::shared_ptr<MetricsListener> listener{};
+};
+
 class ClientEvents final : public core::ClusterEvents {
 public:
     /// Lines are told of "<client.id>#<kind>-<number>".
-    ClientEvents(const config::ClientConfig& config, ClientKind kind, LogSink sink, ErrorHandler on_error);
+    ClientEvents(const config::ClientConfig& config, ClientKind kind, LogSink sink, ErrorHandler on_error, Observers observers = {});
 
     void on_error(const Error& error) override;
     void on_log(int level, std::string_view facility, std::string_view text) override;
-    void on_throttle(int32_t node, std::chrono::milliseconds time) override;
+    void on_throttle(std::string_view broker, int32_t node, std::chrono::milliseconds time) override;
+    void on_request(const MetricsListener::Request& request) override;
+    void on_batch(const MetricsListener::Batch& batch);
+    /// An interval of statistics is over.
+    void on_metrics(Metrics metrics);
+    bool listens() const { return observers_.listener != nullptr; }
+    /// A snapshot with what is known here: name, times, events that wait.
+    Metrics begin_metrics(TimePoint now) const;
 
     /// Debug lines; their text is made only if their context is on.
     const core::Log& log() const { return log_; }
@@ -38,7 +55,7 @@ public:
 
     /// Runs when something waits to be served, on the thread where it came up: wakes a poll call.
     void set_waker(std::function<void()> waker) { waker_ = std::move(waker); }
-    /// Serves what waits on the calling thread; returns how many errors.
+    /// Serves what waits on the calling thread; returns how many errors, throttlings and statistics.
     size_t serve();
     /// Whether there is something to serve. Cheap when there is not.
     bool pending() const { return pending_.load(std::memory_order_acquire); }
@@ -54,17 +71,25 @@ private:
 
     void write(int level, std::string_view facility, std::string_view text) const;
     void ring();
+    template <class F>
+    void tell(F&& f);
 
     const std::string name_;
     const int log_level_;
     const LogSink sink_;
     const ErrorHandler on_error_;
+    const Observers observers_;
+    const std::string client_id_;
+    const std::string_view type_;
+    const TimePoint made_ = std::chrono::steady_clock::now();
     const bool queue_lines_;
     const core::Log log_;
     std::function<void()> waker_;
     std::atomic<bool> pending_{false};
     mutable std::mutex mutex_;
     std::deque<Error> waiting_;
+    std::deque<ThrottleEvent> throttles_;
+    std::optional<Metrics> statistics_;
     std::deque<Line> lines_;
 };
 

@@ -59,6 +59,10 @@ std::vector<TopicPartition> Consumer::assignment() const {
     return in_own_process(impl_).assignment();
 }
 
+Metrics Consumer::metrics() const {
+    return in_own_process(impl_).metrics();
+}
+
 void Consumer::seek(const TopicPartitionOffset& to) {
     in_own_process(impl_).seek(to);
 }

@@ -16,15 +16,16 @@ uint64_t random_seed() {
 } // namespace
 
 ConsumerDriver::ConsumerDriver(
-    std::shared_ptr<engine::Loop> loop, config::ClientConfig config, LogSink log, ErrorHandler on_error
+    std::shared_ptr<engine::Loop> loop, config::ClientConfig config, LogSink log, ErrorHandler on_error, Observers observers
 )
     : loop_(std::move(loop))
     , config_(std::move(config))
-    , events_(config_, ClientKind::consumer, std::move(log), std::move(on_error))
+    , events_(config_, ClientKind::consumer, std::move(log), std::move(on_error), std::move(observers))
     , queue_([this] {
         rung_.store(true, std::memory_order_release);
         loop_->notify();
-    }) {
+    })
+    , statistics_(config_.statistics_interval, [this](TimePoint now) { emit_statistics(now); }) {
     events_.set_waker([this] {
         callbacks_.store(true, std::memory_order_release);
         queue_.interrupt();
@@ -39,6 +40,8 @@ void ConsumerDriver::start() {
         cluster_->caller(), cluster_->metadata(), queue_, config_, lane_owner, random_seed(), events_.log()
     );
     loop_->scheduler().add(*fetcher_);
+    if (config_.statistics_interval.count() > 0)
+        loop_->scheduler().add(statistics_);
     loop_->add_source(*this);
 }
 
@@ -46,6 +49,7 @@ void ConsumerDriver::stop(TimePoint now) {
     if (!fetcher_)
         return;
     loop_->remove_source(*this);
+    loop_->scheduler().remove(statistics_);
     loop_->scheduler().remove(*fetcher_);
     fetcher_.reset();
     cluster_->close(now);
@@ -60,6 +64,26 @@ void ConsumerDriver::remove(core::StreamId stream) {
 void ConsumerDriver::serve_callbacks() {
     if (callbacks_.load(std::memory_order_relaxed) && callbacks_.exchange(false, std::memory_order_acquire))
         events_.serve();
+}
+
+Metrics ConsumerDriver::metrics() const {
+    const auto alone = loop_->hold_turns();
+    return gather(engine::Loop::now());
+}
+
+// On the loop, or while it is held.
+Metrics ConsumerDriver::gather(TimePoint now) const {
+    Metrics all = events_.begin_metrics(now);
+    if (cluster_)
+        cluster_->gather(all, now);
+    if (fetcher_)
+        fetcher_->gather(all, now);
+    return all;
+}
+
+void ConsumerDriver::emit_statistics(TimePoint now) {
+    cluster_->roll_statistics();
+    events_.on_metrics(gather(now));
 }
 
 void ConsumerDriver::drain(TimePoint) {

@@ -9,6 +9,7 @@
 
 #include "client/client_events.hpp"
 #include "client/consumer_queue.hpp"
+#include "client/statistics.hpp"
 #include "config/client_config.hpp"
 #include "core/cluster/cluster.hpp"
 #include "core/fetch/fetcher.hpp"
@@ -19,7 +20,7 @@ namespace ottla::client {
 class ConsumerDriver final : public engine::Source {
 public:
     ConsumerDriver(
-        std::shared_ptr<engine::Loop> loop, config::ClientConfig config, LogSink log, ErrorHandler on_error
+        std::shared_ptr<engine::Loop> loop, config::ClientConfig config, LogSink log, ErrorHandler on_error, Observers observers = {}
     );
 
     const config::ClientConfig& config() const { return config_; }
@@ -32,6 +33,9 @@ public:
     void serve_callbacks();
 
     ClientEvents& events() { return events_; }
+
+    /// From any thread.
+    Metrics metrics() const;
 
     // --- on the loop
     void start();
@@ -52,6 +56,9 @@ public:
     void on_context_gone() noexcept override;
 
 private:
+    Metrics gather(TimePoint now) const;
+    void emit_statistics(TimePoint now);
+
     const std::shared_ptr<engine::Loop> loop_;
     const config::ClientConfig config_;
     ClientEvents events_;
@@ -61,6 +68,7 @@ private:
     std::optional<core::Cluster> cluster_;
     std::optional<core::Fetcher> fetcher_;
     core::CallScope queries_;
+    StatisticsTimer statistics_;
 };
 
 } // namespace ottla::client

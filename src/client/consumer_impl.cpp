@@ -29,7 +29,8 @@ ConsumerImpl::make(const Config& config, const Engine& engine, ConsumerOptions o
     if (!parsed)
         throw KafkaException(parsed.error());
     auto driver = std::make_shared<ConsumerDriver>(
-        engine.loop(), std::move(*parsed), std::move(options.on_log), std::move(options.on_error)
+        engine.loop(), std::move(*parsed), std::move(options.on_log), std::move(options.on_error),
+        Observers{std::move(options.on_statistics), std::move(options.on_throttle), std::move(options.metrics_listener)}
     );
     driver->events().on_created(config, ClientKind::consumer, warnings);
     engine.loop()->watch(driver);
@@ -75,7 +76,7 @@ void ConsumerImpl::assign(const std::vector<TopicPartitionOffset>& partitions) {
     for (const auto& p : partitions) {
         Assigned& assigned = *fresh.at({p.topic, p.partition});
         assigned.stream = ++last_stream_;
-        starts.push_back({.where = assigned.where, .stream = assigned.stream, .offset = p.offset});
+        starts.push_back({.where = assigned.where, .stream = assigned.stream, .offset = p.offset, .position = assigned.position});
     }
     post([driver = driver_, starts = std::move(starts), old](TimePoint now) mutable {
         if (!driver->running())
@@ -148,7 +149,7 @@ std::vector<TopicPartitionOffset> ConsumerImpl::position(const std::vector<Topic
         positions.push_back(
             {.topic = where.topic,
              .partition = where.partition,
-             .offset = it == assigned_.end() ? offset_invalid : it->second->position}
+             .offset = it == assigned_.end() ? offset_invalid : it->second->position->load(std::memory_order_relaxed)}
         );
     }
     return positions;
@@ -175,6 +176,7 @@ void ConsumerImpl::begin_stream(Assigned& assigned, int64_t offset, Duration del
         .offset = offset,
         .paused = assigned.paused,
         .delay = delay,
+        .position = assigned.position,
     };
     post([driver = driver_, start = std::move(start), old](TimePoint now) mutable {
         if (!driver->running())

@@ -44,6 +44,7 @@ public:
     std::vector<CommittedOffset> committed(std::vector<TopicPartition> partitions, std::chrono::milliseconds timeout);
     void start_committed(std::vector<TopicPartition> partitions, Handler<std::vector<CommittedOffset>> handler);
     ConsumerGroupMetadata group_metadata() const;
+    Metrics metrics() const { return driver_->metrics(); }
 
     void close();
     const engine::Loop& loop() const { return *driver_->loop(); }
@@ -58,7 +59,8 @@ private:
         core::StreamId stream = 0;
         bool paused = false;
         bool listed = false; ///< in `ready_`
-        int64_t position = offset_invalid;
+        /// Relaxed: written by the consuming thread, read for statistics.
+        std::shared_ptr<std::atomic<int64_t>> position = std::make_shared<std::atomic<int64_t>>(offset_invalid);
         std::deque<core::FetchEvent> waiting{};
         SliceReader reader{}; ///< over the slice that is being handed out
     };

@@ -116,7 +116,7 @@ bool ConsumerImpl::take_message(Message& out) {
             out.partition_ = assigned->where.partition;
             out.offset_ = view->offset();
             out.bytes_ = reader.bytes();
-            assigned->position = reader.position();
+            assigned->position->store(reader.position(), std::memory_order_relaxed);
             return true;
         }
         if (step == SliceReader::Step::bad) {
@@ -208,7 +208,7 @@ bool ConsumerImpl::read_batch(Assigned& assigned, Records& into) {
         batch->fetched_ = reader.slice_bytes();
         batch->topic_ = assigned.topic;
         batch->partition_ = assigned.where.partition;
-        assigned.position = records.back().offset() + 1;
+        assigned.position->store(records.back().offset() + 1, std::memory_order_relaxed);
     }
     if (step == SliceReader::Step::end)
         end_slice(assigned);

@@ -31,6 +31,11 @@ void ConsumerQueue::take_credits(std::vector<core::Credit>& into, Wake wake) {
     credits_.clear();
 }
 
+std::vector<core::Credit> ConsumerQueue::untaken_credits() const {
+    std::lock_guard lock(mutex_);
+    return credits_;
+}
+
 bool ConsumerQueue::take(std::vector<core::FetchEvent>& into) {
     std::lock_guard lock(mutex_);
     std::swap(into, events_);

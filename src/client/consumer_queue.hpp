@@ -31,6 +31,7 @@ public:
     void deliver(core::FetchEvent event) override;
     void on_watermarks(core::StreamId stream, int64_t low, int64_t high) override;
     void take_credits(std::vector<core::Credit>& into, Wake wake) override;
+    std::vector<core::Credit> untaken_credits() const override;
     /// Nothing more will come of this stream.
     void forget(core::StreamId stream);
 

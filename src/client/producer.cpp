@@ -158,6 +158,11 @@ void Producer::purge(PurgeOptions options) {
         throw KafkaException(std::move(error));
 }
 
+Metrics Producer::metrics() const {
+    engine::refuse_in_child(*impl_->loop());
+    return impl_->metrics();
+}
+
 Error Producer::fatal_error() const {
     const Error in_child = engine::check_fork(*impl_->loop());
     return in_child ? in_child : impl_->fatal_error();

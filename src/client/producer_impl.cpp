@@ -95,12 +95,13 @@ ProducerImpl::ProducerImpl(std::shared_ptr<engine::Loop> loop, config::ClientCon
     : loop_(std::move(loop))
     , config_(std::move(config))
     , options_(std::move(options))
-    , events_(config_, ClientKind::producer, options_.on_log, options_.on_error)
+    , events_(config_, ClientKind::producer, options_.on_log, options_.on_error, {options_.on_statistics, options_.on_throttle, options_.metrics_listener})
     , interceptors_(options_.interceptors, events_)
     , accumulator_(limits_of(config_, options_.partitioner), [this] {
         if (!rung_.exchange(true, std::memory_order_acq_rel))
             loop_->notify();
-    }, [this](Batch* batch) { report(batch); }) {
+    }, [this](Batch* batch) { report(batch); })
+    , statistics_(config_.statistics_interval, [this](TimePoint now) { emit_statistics(now); }) {
     events_.set_waker([this] { wake_waiters(); });
     if (!config_.transactional_id.empty())
         accumulator_.refuse(Errc::_state); // until a transaction begins
@@ -112,6 +113,7 @@ ProducerImpl::~ProducerImpl() {
         loop_->remove_source(*this);
         if (transaction_)
             loop_->scheduler().remove(*transaction_);
+        loop_->scheduler().remove(statistics_);
         loop_->scheduler().remove(*core_);
         core_->close(Error(Errc::_destroy), engine::Loop::now());
     }
@@ -144,6 +146,8 @@ void ProducerImpl::start(TimePoint now) {
         transaction_.emplace(std::move(transaction_ports), config_, accumulator_, *core_, events_, seed + 3);
         loop_->scheduler().add(*transaction_);
     }
+    if (config_.statistics_interval.count() > 0)
+        loop_->scheduler().add(statistics_);
     loop_->add_source(*this);
     drain(now);
 }
@@ -188,6 +192,7 @@ void ProducerImpl::tear_down(const Error& error, TimePoint now) {
             loop_->scheduler().remove(*transaction_);
             transaction_.reset();
         }
+        loop_->scheduler().remove(statistics_);
         core_->close(error, now);
         loop_->scheduler().remove(*core_);
         loop_->remove_source(*this);
@@ -283,6 +288,14 @@ void ProducerImpl::describe_special(Delivery& delivery, const Batch& batch, int3
 }
 
 void ProducerImpl::deliver(Batch* batch) {
+    if (events_.listens())
+        events_.on_batch(
+            {.topic = batch->topic->name,
+             .partition = batch->partition,
+             .messages = batch->count,
+             .bytes = batch->bytes,
+             .latency = std::chrono::duration_cast<std::chrono::microseconds>(batch->latency),
+             .error = batch->error.code});
     if (!accumulator_.hold(*batch))
         report(batch);
 }

@@ -15,6 +15,7 @@
 #include "accumulator/accumulator.hpp"
 #include "client/client_events.hpp"
 #include "client/interceptors.hpp"
+#include "client/statistics.hpp"
 #include "config/client_config.hpp"
 #include "core/cluster/cluster.hpp"
 #include "core/produce/producer.hpp"
@@ -69,6 +70,7 @@ public:
     void abort_open_transaction(std::chrono::milliseconds timeout);
     Error purge(PurgeOptions options);
     Error fatal_error() const;
+    Metrics metrics() const;
     Errc append_or_wait(const ProducerRecord& record, accumulator::Token token, std::chrono::milliseconds wait);
     const std::shared_ptr<engine::Loop>& loop() const { return loop_; }
     Interceptors& interceptors() { return interceptors_; }
@@ -87,6 +89,8 @@ private:
     bool try_waiting(const ProducerRecord& record, AsyncSend& send);
     void refuse_send(const ProducerRecord& record, AsyncSend& send, error_code why);
     void start(TimePoint now);
+    Metrics gather(TimePoint now) const;
+    void emit_statistics(TimePoint now);
     void fail_unstarted(const Error& error);
     void report_held();
     void refuse_waiting(const Error& error);
@@ -145,6 +149,7 @@ private:
     std::optional<core::Cluster> cluster_;
     std::optional<core::produce::ProducerCore> core_;
     std::optional<core::txn::Transaction> transaction_;
+    StatisticsTimer statistics_;
     std::recursive_mutex serve_mutex_; ///< keeps reports in order
     int64_t being_served_ = 0;         ///< messages of batches whose callbacks run; under serve_mutex_
 };

@@ -57,6 +57,7 @@ struct ClientConfig {
     std::string client_software_version; // empty: the library's
     bool allow_auto_create_topics = true; // consumers: false
     int log_level = 6;
+    milliseconds statistics_interval{0}; // statistics.interval.ms; zero: off
     LogContexts debug; // set: log_level is 7
     bool log_queue = false;            // log.queue
     bool log_connection_close = true; // log.connection.close

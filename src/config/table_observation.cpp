@@ -54,15 +54,16 @@ constexpr Property rows[] = {
 
     // --- numbers
     {.name = "statistics.interval.ms", .kind = integer, .range = {0, day_ms}, .preset = "0", .importance = high,
-     .effect = later, .doc = "How often, in ms, statistics are handed to the application; 0: never."},
-    {.name = "stats_cb", .kind = callback, .effect = later, .doc = "Takes the statistics, as JSON."},
+     .target = &C::statistics_interval,
+     .doc = "How often, in ms, statistics are handed to the application; 0: never, and durations are not measured."},
+    {.name = "stats_cb", .kind = callback, .hint = "on_statistics of the client's options", .doc = "Takes the statistics, as JSON."},
     {.name = "enable.metrics.push", .kind = boolean, .preset = "true", .effect = later,
      .doc = "Send the cluster the metrics that it asks for (KIP-714)."},
 
     // --- events
     {.name = "error_cb", .kind = callback, .hint = "on_error of the client's options",
      .doc = "Takes errors that the client recovers from by itself."},
-    {.name = "throttle_cb", .kind = callback, .effect = later, .doc = "Hears when a broker slows this client down."},
+    {.name = "throttle_cb", .kind = callback, .hint = "on_throttle of the client's options", .doc = "Hears when a broker slows this client down."},
     {.name = "enabled_events", .kind = integer, .range = {0, int_max}, .preset = "0", .effect = later,
      .doc = "Kinds of events that wait in queues, as a sum of bits."},
     {.name = "background_event_cb", .kind = callback, .effect = later, .doc = "Takes events on a thread of its own."},

@@ -87,6 +87,7 @@ struct CallOptions {
     int16_t max_version = 32767;   ///< a lower limit than the specs' own
     int16_t min_version = 0;
     bool expects_response = true;  ///< false: Produce with acks=0; the reply then comes at the socket write
+    int32_t messages = 0;          ///< that the request carries, for statistics
     Duration request_timeout = Duration::zero(); ///< of one try; zero: the client's `socket.timeout.ms`
 };
 

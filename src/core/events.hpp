@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <ottla/error.hpp>
 #include <ottla/log.hpp>
+#include <ottla/metrics.hpp>
 
 namespace ottla::core {
 
@@ -19,8 +20,10 @@ public:
     virtual void on_error(const Error& error) = 0;
     /// `level` as in syslog; `facility` a short upper-case word as librdkafka's ("FAIL", "CONNECT").
     virtual void on_log(int level, std::string_view facility, std::string_view text) = 0;
-    /// A broker delayed a request so long (KIP-219).
-    virtual void on_throttle(int32_t node, std::chrono::milliseconds time) = 0;
+    /// A broker delayed a request so long (KIP-219). `broker` is its name.
+    virtual void on_throttle(std::string_view broker, int32_t node, std::chrono::milliseconds time) = 0;
+    /// A request has its answer, or will get none.
+    virtual void on_request(const MetricsListener::Request& /*request*/) {}
 };
 
 /// Debug lines of a core. Their text is made only if their context is on, so a line costs a test of a bit.

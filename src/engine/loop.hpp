@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <ottla/engine.hpp>
@@ -61,6 +62,10 @@ public:
     virtual void notify() noexcept = 0;
     /// From any thread: `source` will hear on_context_gone, also when it never came to be added.
     virtual void watch(std::weak_ptr<Source> source) = 0;
+
+    /// From any thread: while this is held no turn runs and no event is delivered elsewhere, so that the state of the protocol
+    /// can be read. Hold it for a moment only. On the loop itself it is held already.
+    virtual std::unique_lock<std::recursive_mutex> hold_turns() = 0;
 
     // --- only on the loop (inside tasks, drains, polls and replies)
     virtual void add_source(Source& source) = 0;

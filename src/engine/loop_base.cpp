@@ -80,6 +80,7 @@ void LoopBase::turn() {
         end_thread_in_child();
         return;
     }
+    const auto alone = hold_turns();
     if (in_turn_) {
         again_ = true;
         return;
@@ -146,6 +147,7 @@ void LoopBase::context_gone() {
     if (forked())
         return; // the child's copy of the context; the clients live on in the parent
     alive_.store(false, std::memory_order_release);
+    const auto alone = hold_turns();
     std::vector<std::shared_ptr<Source>> watching;
     {
         std::lock_guard lock(watchers_mutex_);

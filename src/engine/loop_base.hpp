@@ -25,6 +25,7 @@ public:
     bool post(Task task) override;
     void notify() noexcept override;
     void watch(std::weak_ptr<Source> source) override;
+    std::unique_lock<std::recursive_mutex> hold_turns() override { return std::unique_lock(turns_); }
     void add_source(Source& source) override { sources_.push_back(&source); }
     void remove_source(Source& source) override { std::replace(sources_.begin(), sources_.end(), &source, static_cast<Source*>(nullptr)); }
     core::Scheduler& scheduler() override { return scheduler_; }
@@ -40,6 +41,7 @@ public:
             return;
         }
         const auto self = shared_from_this(); // the last client may go inside
+        const auto alone = hold_turns();
         enter();
         f();
         turn();
@@ -65,6 +67,7 @@ private:
     void enter();
     void arm(TimePoint next);
 
+    std::recursive_mutex turns_; ///< held during turns and events; nobody but hold_turns waits for it
     boost::asio::any_io_executor executor_;
     const EngineOptions options_;
     std::atomic<bool> alive_{true};

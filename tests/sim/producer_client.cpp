@@ -119,7 +119,7 @@ void ProducerClient::on_log(int level, std::string_view facility, std::string_vi
     world_.note("producer: {} {}: {}", level, facility, text);
 }
 
-void ProducerClient::on_throttle(int32_t node, std::chrono::milliseconds time) {
+void ProducerClient::on_throttle(std::string_view, int32_t node, std::chrono::milliseconds time) {
     world_.note("producer: throttled by broker {}: {} ms", node, time.count());
 }
 

@@ -40,7 +40,7 @@ private:
     void on_fatal(const Error& error) override;
     void on_error(const Error& error) override;
     void on_log(int level, std::string_view facility, std::string_view text) override;
-    void on_throttle(int32_t node, std::chrono::milliseconds time) override;
+    void on_throttle(std::string_view, int32_t node, std::chrono::milliseconds time) override;
 
     World& world_;
     Ledger& ledger_;

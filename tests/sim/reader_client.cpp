@@ -178,7 +178,7 @@ void ReaderClient::on_log(int level, std::string_view facility, std::string_view
     world_.note("reader: {} {}: {}", level, facility, text);
 }
 
-void ReaderClient::on_throttle(int32_t node, std::chrono::milliseconds time) {
+void ReaderClient::on_throttle(std::string_view, int32_t node, std::chrono::milliseconds time) {
     world_.note("reader: throttled by broker {}: {} ms", node, time.count());
 }
 

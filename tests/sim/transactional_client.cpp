@@ -274,7 +274,7 @@ void TransactionalClient::on_log(int level, std::string_view facility, std::stri
     world_.note("producer: {} {}: {}", level, facility, text);
 }
 
-void TransactionalClient::on_throttle(int32_t node, std::chrono::milliseconds time) {
+void TransactionalClient::on_throttle(std::string_view, int32_t node, std::chrono::milliseconds time) {
     world_.note("producer: throttled by broker {}: {} ms", node, time.count());
 }
 

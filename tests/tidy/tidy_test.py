@@ -13,6 +13,7 @@ FLOORS = {
     "wire": 1,
     "codec": 1,
     "config": 1,
+    "stats": 1,
     "record": 2,
     "accumulator": 3,
     "inspect": 3,

@@ -35,6 +35,10 @@ public:
     size_t unsent(int32_t node, Lane lane, uint32_t client) const;
     /// What the cluster has finalised of `transaction.version`, from the newest answer seen (KIP-584); 0 when nothing is told.
     int16_t transaction_version() const;
+    /// Brokers and sums over them, into `all`.
+    void gather(Metrics& all, TimePoint now) const;
+    /// The interval of statistics is over: windows begin anew.
+    void roll_statistics();
     /// Fails all pending calls with _destroy and closes every connection. No reply comes afterwards.
     void close(TimePoint now);
 

@@ -69,6 +69,10 @@ public:
     const PartitionInfo* find(const std::string& topic, int32_t partition) const;
     /// Name of a topic id; empty if not known.
     std::string topic_of(const Uuid& id) const;
+    /// Topics that answers have told of.
+    size_t topic_count() const { return topics_.size(); }
+    /// When the last answer came.
+    TimePoint last_answer() const { return last_answer_; }
     /// Counts every change of what is known.
     uint64_t version() const { return version_; }
 

@@ -17,6 +17,8 @@ PendingCall::RawResult failure(Error error, bool maybe_sent) {
     return CallError(std::move(error), maybe_sent);
 }
 
+int64_t to_us(Duration duration) { return std::chrono::duration_cast<std::chrono::microseconds>(duration).count(); }
+
 bool is_transport(Errc code) {
     switch (code) {
     case Errc::_transport:
@@ -32,7 +34,7 @@ bool is_transport(Errc code) {
 } // namespace
 
 Router::Router(LinkFactory& links, const config::ClientConfig& config, ClusterEvents& events, uint64_t seed)
-    : links_(links), config_(config), events_(events), log_(events, config.debug), rng_(seed) {}
+    : links_(links), config_(config), events_(events), log_(events, config.debug), measures_(config.statistics_interval.count() > 0), rng_(seed) {}
 
 Router::~Router() = default;
 
@@ -133,7 +135,8 @@ void Router::place(Queued queued, TimePoint now) {
     }
     const auto& options = queued.call.options;
     const PeerKey key{*target.node, options.lane, options.lane == Lane::general ? shared_lane : options.client};
-    Peer& peer = peers_[key];
+    Peer& peer = peer_of(key);
+    queued.waiting = now;
     peer.waiting.push_back(std::move(queued));
     pump(key, peer, now);
 }
@@ -201,7 +204,7 @@ Router::Target Router::pick_any(TimePoint now) {
                 opening = true;
         }
         if (!opening && !free.empty()) {
-            peers_[{free[rng_.below(free.size())], Lane::general, shared_lane}].wanted = true;
+            peer_of({free[rng_.below(free.size())], Lane::general, shared_lane}).wanted = true;
             wake();
             opening = true;
         }
@@ -327,7 +330,7 @@ int16_t Router::usable_version(int32_t node, msg::ApiKey api) const {
 // ---- connections
 
 void Router::prepare(int32_t node, Lane lane, uint32_t client) {
-    Peer& peer = peers_[{node, lane, lane == Lane::general ? shared_lane : client}];
+    Peer& peer = peer_of({node, lane, lane == Lane::general ? shared_lane : client});
     if (!peer.connection)
         peer.wanted = true;
     wake();
@@ -355,6 +358,7 @@ void Router::open(const PeerKey& key, Peer& peer, TimePoint now) {
         .max_in_flight = static_cast<size_t>(config_.max_in_flight),
         .read_ahead = key.lane == Lane::fetch ? size_t{4096} : FrameReader::block_size,
         .assumed_versions = {},
+        .counters = &peer.numbers->counters,
     };
     const auto old = assumed_old_.find(peer.address);
     if (!config_.api_version_request || (old != assumed_old_.end() && now < old->second))
@@ -362,15 +366,21 @@ void Router::open(const PeerKey& key, Peer& peer, TimePoint now) {
             config.assumed_versions = *versions;
     std::string name = key.node < 0 ? fmt::format("{}/bootstrap", peer.address) : fmt::format("{}/{}", peer.address, key.node);
     log_.debug(LogContext::broker, "CONNECT", "{}: connecting", name);
+    peer.numbers->name = name;
+    peer.numbers->address = peer.address;
     peer.connection = std::make_unique<Connection>(std::move(config), key.node, std::move(name), *this);
     peer.quiet_until = {}; // that was said to the connection before it
     peer.connection->open(links_, address->host, address->port, now);
+    note_state(key.node, now);
 }
 
 void Router::on_throttle(
     int32_t node, const CallOptions& options, msg::ApiKey api, int16_t version, int32_t time_ms, TimePoint now) {
     const std::chrono::milliseconds time(time_ms);
-    events_.on_throttle(node, time);
+    stats::BrokerNumbers& numbers = numbers_[node];
+    events_.on_throttle(numbers.name, node, time);
+    if (measures_)
+        numbers.throttle_time.add(time_ms);
     if (!client_throttles(api, version))
         return; // it has been waited for already
     const auto peer = peers_.find({node, options.lane, options.lane == Lane::general ? shared_lane : options.client});
@@ -415,6 +425,11 @@ void Router::send(Connection& connection, Queued queued, TimePoint now) {
         return;
     }
     queued.sent = now;
+    stats::BrokerNumbers& numbers = numbers_[connection.node()];
+    numbers.counters.retries += queued.tries > 0;
+    if (measures_)
+        numbers.send_wait.add(to_us(now - queued.waiting));
+    const int32_t messages = call.options.messages;
     log_.debug(
         LogContext::protocol,
         "SEND",
@@ -432,9 +447,11 @@ void Router::send(Connection& connection, Queued queued, TimePoint now) {
          .frame = std::move(*frame),
          .deadline = std::min(queued.deadline, now + limit),
          .expects_response = call.options.expects_response,
-         .done = [this, queued = std::move(queued)](PendingCall::RawResult result, TimePoint when) mutable {
+         .done = [this, node = connection.node(), queued = std::move(queued)](PendingCall::RawResult result, TimePoint when) mutable {
+             tell_request(queued, result, node, when);
              on_result(std::move(queued), std::move(result), when);
-         }},
+         },
+         .messages = messages},
         now);
 }
 
@@ -461,6 +478,7 @@ void Router::on_ready(Connection& connection, TimePoint now) {
     for (auto& [key, peer] : peers_)
         if (peer.connection.get() == &connection)
             peer.failures = 0;
+    note_state(connection.node(), now);
     all_down_told_ = false;
     for (auto& queued : unplaced_)
         queued.not_before = std::min(queued.not_before, now);
@@ -526,6 +544,7 @@ void Router::on_down(Connection& connection, const Error& error, TimePoint now) 
             peer.not_before = now;
         }
     }
+    note_state(key.node, now);
     last_failure_ = error;
     const bool quiet = ended_quietly(connection, now);
     if (first && !quiet)
@@ -707,50 +726,5 @@ void Router::close(TimePoint now) {
     for (auto& call : std::exchange(incoming_, {}))
         fail(Queued{.call = std::move(call)}, gone, now);
 }
-
-// ---- Cluster
-
-Cluster::Cluster(
-    Scheduler& scheduler,
-    std::unique_ptr<LinkFactory> links,
-    const config::ClientConfig& config,
-    ClusterEvents& events,
-    uint64_t seed)
-    : scheduler_(scheduler)
-    , links_(std::move(links))
-    , router_(std::make_unique<Router>(*links_, config, events, seed))
-    , metadata_(std::make_unique<Metadata>(
-          *router_,
-          MetadataConfig{
-              .max_age = config.metadata_max_age,
-              .refresh_interval = config.metadata_refresh_interval,
-              .retry = {config.retry_backoff, config.retry_backoff_max},
-              .propagation_max = config.topic_propagation_max,
-              .allow_auto_create = config.allow_auto_create_topics,
-              .request_timeout = config.socket_timeout},
-          seed + 1,
-          Log(events, config.debug))) {
-    router_->set_metadata(*metadata_);
-    metadata_->on_hindrance([&events](const std::string& text) { events.on_log(4, "TOPIC", text); });
-    scheduler_.add(*metadata_);
-    scheduler_.add(*router_);
-}
-
-Cluster::~Cluster() {
-    scheduler_.remove(*metadata_);
-    scheduler_.remove(*router_);
-}
-
-Caller& Cluster::caller() { return *router_; }
-
-int16_t Cluster::usable_version(int32_t node, msg::ApiKey api) const { return router_->usable_version(node, api); }
-
-void Cluster::prepare(int32_t node, Lane lane, uint32_t client) { router_->prepare(node, lane, client); }
-
-size_t Cluster::unsent(int32_t node, Lane lane, uint32_t client) const { return router_->unsent(node, lane, client); }
-
-int16_t Cluster::transaction_version() const { return router_->transaction_version(); }
-
-void Cluster::close(TimePoint now) { router_->close(now); }
 
 } // namespace ottla::core

@@ -17,6 +17,7 @@
 #include "core/cluster/cluster.hpp"
 #include "core/cluster/metadata.hpp"
 #include "core/net/connection.hpp"
+#include "stats/broker_numbers.hpp"
 
 namespace ottla::core {
 
@@ -37,6 +38,10 @@ public:
     size_t unsent(int32_t node, Lane lane, uint32_t client) const;
     int16_t transaction_version() const { return transaction_version_; }
     void close(TimePoint now);
+    /// Brokers and sums over them, into `all`.
+    void gather(Metrics& all, TimePoint now);
+    /// The interval of statistics is over.
+    void roll();
 
     void on_ready(Connection& connection, TimePoint now) override;
     void on_down(Connection& connection, const Error& error, TimePoint now) override;
@@ -46,6 +51,7 @@ private:
         PendingCall call;
         TimePoint deadline{}; ///< over all tries
         TimePoint sent{};     ///< the last try
+        TimePoint waiting{};  ///< for its broker's connection, since then
         TimePoint not_before{};
         int tries = 0;
         bool maybe_sent = false; ///< a try went unanswered
@@ -70,6 +76,7 @@ private:
         TimePoint last_failure{};
         TimePoint quiet_until{}; ///< the broker has asked for it
         std::string address; ///< that the connection was opened to
+        stats::BrokerNumbers* numbers = nullptr; ///< of its broker
     };
     struct Target {
         std::optional<int32_t> node; ///< empty: not known now
@@ -100,17 +107,24 @@ private:
     bool ended_quietly(const Connection& connection, TimePoint now) const;
     void judge_all_down(const Error& error);
     Connection* ready_connection(const PeerKey& key) const;
+    Peer& peer_of(const PeerKey& key);
+    void tell_request(const Queued& queued, const PendingCall::RawResult& result, int32_t node, TimePoint now);
+    void note_state(int32_t node, TimePoint now);
+    std::string_view state_of(int32_t node) const;
+    void gather(BrokerMetrics& one, const stats::BrokerNumbers& numbers, int32_t node, TimePoint now) const;
 
     LinkFactory& links_;
     const config::ClientConfig& config_;
     ClusterEvents& events_;
     const Log log_;
+    const bool measures_; ///< durations
     Rng rng_;
     Metadata* metadata_ = nullptr;
     CallScope scope_;
 
     std::vector<PendingCall> incoming_;
     std::list<Queued> unplaced_; ///< waiting to know where to go, or for their backoff
+    std::map<int32_t, stats::BrokerNumbers> numbers_; ///< by node; outlive the connections
     std::map<PeerKey, Peer> peers_;
     std::vector<std::unique_ptr<Connection>> graveyard_; ///< down, destroyed at the next poll
     struct CoordinatorState {

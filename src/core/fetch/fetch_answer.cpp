@@ -119,6 +119,7 @@ bool Fetcher::on_partition(Partition& partition, const PartitionAnswer& answer, 
     const bool news = answer.high_watermark != partition.high || answer.log_start_offset > partition.low;
     partition.high = answer.high_watermark;
     partition.low = std::max(partition.low, answer.log_start_offset);
+    partition.last_stable = answer.last_stable_offset;
     if (news)
         sink_.on_watermarks(partition.stream, partition.low, partition.high);
     if (answer.preferred_read_replica >= 0 && answer.preferred_read_replica != node) {
@@ -187,6 +188,8 @@ bool Fetcher::on_records(Partition& partition, const PartitionAnswer& answer, Ti
     const auto size = static_cast<int64_t>(slice.records.size());
     partition.waiting_messages += slice.messages;
     partition.waiting_bytes += size;
+    partition.received->messages += slice.messages;
+    partition.received->bytes += size;
     if (!partition.paused)
         waiting_bytes_ += size;
     sink_.deliver({partition.stream, std::move(slice)});

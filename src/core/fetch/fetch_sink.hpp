@@ -66,6 +66,8 @@ public:
     /// Appends the credits since the last call. When there are none and `wake` says so, the next credit wakes
     /// the fetcher.
     virtual void take_credits(std::vector<Credit>& into, Wake wake) = 0;
+    /// Those that take_credits would bring now; for statistics.
+    virtual std::vector<Credit> untaken_credits() const { return {}; }
 };
 
 } // namespace ottla::core

@@ -37,6 +37,11 @@ void Fetcher::add(FetchStart start, TimePoint now) {
         .max_bytes = config_.fetch_partition_max_bytes,
         .not_before = now + start.delay,
     };
+    partition.asked_for = start.offset;
+    partition.position = std::move(start.position);
+    partition.received = &received_[partition.where];
+    if (partition.received->since == TimePoint())
+        partition.received->since = now;
     metadata_.want(partition.where.topic);
     find_leader(partition, now);
     start_at(partition, start.offset);
@@ -50,6 +55,7 @@ void Fetcher::remove(StreamId stream) {
         return;
     if (!it->second.paused)
         waiting_bytes_ -= it->second.waiting_bytes;
+    it->second.received->stale += it->second.waiting_messages;
     metadata_.drop(it->second.where.topic);
     partitions_.erase(it);
     wake();

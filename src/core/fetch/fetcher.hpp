@@ -3,12 +3,15 @@
 // batch beyond its header.
 #pragma once
 
+#include <atomic>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <ottla/error.hpp>
+#include <ottla/metrics.hpp>
 #include <ottla/msg/fetch.hpp>
 #include <ottla/msg/list_offsets.hpp>
 #include <ottla/types.hpp>
@@ -31,6 +34,7 @@ struct FetchStart {
     int64_t offset = offset_invalid; ///< absolute or logical; invalid and stored: by auto.offset.reset
     bool paused = false;
     Duration delay = Duration::zero(); ///< first fetch not before so long
+    std::shared_ptr<const std::atomic<int64_t>> position{}; ///< what the application has been handed, + 1; for statistics
 };
 
 class Fetcher final : public Core {
@@ -54,6 +58,8 @@ public:
     void resume(StreamId stream);
 
     TimePoint poll(TimePoint now) override;
+    /// Topics, partitions and sums over them, into `all`.
+    void gather(Metrics& all, TimePoint now) const;
 
 private:
     enum class State : uint8_t {
@@ -61,6 +67,14 @@ private:
         asking,      ///< a ListOffsets request is in flight
         reading,     ///< `offset` is absolute
         stopped,     ///< no way on: the reset policy is "error"
+    };
+
+    /// Of a partition, over all streams, for statistics.
+    struct Received {
+        TimePoint since{};
+        int64_t messages = 0;
+        int64_t bytes = 0;
+        int64_t stale = 0;
     };
 
     struct Partition {
@@ -86,6 +100,10 @@ private:
         Uuid topic_id{};
         TimePoint not_before{};
         int tries = 0;
+        int64_t last_stable = -1;
+        int64_t asked_for = offset_invalid; ///< where reading was told to begin
+        std::shared_ptr<const std::atomic<int64_t>> position{};
+        Received* received = nullptr;
         uint64_t served = 0; ///< number of the last answer that brought records: who waits longest goes first
 
         int32_t node() const { return replica >= 0 ? replica : leader; }
@@ -121,6 +139,7 @@ private:
     using FetchAnswer = msg::fetch_response::FetchResponse;
     using PartitionAnswer = msg::fetch_response::PartitionData;
 
+    void gather_partition(PartitionMetrics& one, const Partition& partition) const;
     Partition* find(StreamId stream);
     bool has_demand(const Partition& partition) const;
     void apply_credits(FetchSink::Wake wake);
@@ -155,6 +174,7 @@ private:
     const Log log_;
     CallScope scope_;
 
+    std::map<TopicPartition, Received> received_; ///< for good
     std::map<StreamId, Partition> partitions_;
     std::map<int32_t, Leader> leaders_;
     int64_t waiting_bytes_ = 0;          ///< of all partitions that are not paused

@@ -38,6 +38,8 @@ Connection::Connection(ConnectionConfig config, int32_t node, std::string name, 
     , node_(node)
     , name_(std::move(name))
     , owner_(owner)
+    , own_counters_(config_.counters ? nullptr : std::make_unique<stats::BrokerCounters>())
+    , counters_(config_.counters ? *config_.counters : *own_counters_)
     , reader_(config_.max_response, config_.read_ahead) {}
 
 Connection::~Connection() = default;
@@ -50,6 +52,7 @@ void Connection::transition(State to) {
 
 void Connection::open(LinkFactory& links, const std::string& host, uint16_t port, TimePoint now) {
     opened_ = last_used_ = now;
+    ++counters_.connects;
     link_ = links.open(host, port, *this);
 }
 
@@ -133,9 +136,13 @@ void Connection::enqueue(Request request) {
         .deadline = request.deadline,
         .begin = enqueued_bytes_,
         .end = enqueued_bytes_ + request.frame.size(),
+        .messages = request.messages,
         .done = std::move(request.done),
     };
     enqueued_bytes_ = entry.end;
+    ++counters_.requests_sent;
+    if (const auto api = static_cast<size_t>(entry.api_key); api < counters_.api_room)
+        ++counters_.sent_by_api[api];
     for (const Buffer& piece : request.frame.buffers())
         if (!piece.empty())
             unwritten_.push_back(piece);
@@ -159,6 +166,8 @@ size_t Connection::gather(std::span<iovec> out) {
 
 void Connection::on_written(size_t size, TimePoint now) {
     written_bytes_ += size;
+    counters_.bytes_sent += static_cast<int64_t>(size);
+    counters_.last_sent = now;
     size += unwritten_offset_;
     while (!unwritten_.empty() && size >= unwritten_.front().size()) {
         size -= unwritten_.front().size();
@@ -179,6 +188,9 @@ void Connection::on_written(size_t size, TimePoint now) {
 
 void Connection::on_read(size_t size, TimePoint now) {
     read_bytes_ += size;
+    counters_.bytes_received += static_cast<int64_t>(size);
+    counters_.last_received = now;
+    ++counters_.wakeups;
     last_read_ = now;
     Error error = reader_.commit(size, [&](Buffer frame) { return on_frame(std::move(frame), now); });
     if (error && state_ != State::down)
@@ -189,12 +201,15 @@ bool Connection::on_frame(Buffer frame, TimePoint now) {
     if (state_ == State::down)
         return false;
     const auto waiting = std::find_if(in_flight_.begin(), in_flight_.end(), [](const InFlight& r) { return r.expects_response; });
+    ++counters_.responses;
     if (frame.size() < 4 || waiting == in_flight_.end()) {
+        ++counters_.receive_errors;
         shut(Error(Errc::_bad_msg, fmt::format("a response of {} bytes that was not asked for", frame.size())), now);
         return false;
     }
     const auto correlation_id = load_be<int32_t>(frame.data());
     if (correlation_id != waiting->correlation_id) {
+        ++counters_.correlation_errors;
         shut(
             Error(
                 Errc::_bad_msg,
@@ -234,6 +249,7 @@ void Connection::shut(Error error, TimePoint now) {
     const State was = state_;
     ended_idle_ = was == State::ready && in_flight_.empty();
     transition(State::down);
+    ++counters_.disconnects;
     link_.reset();
     error.detail = fmt::format(
         "{}: {} (after {} ms{})",
@@ -249,6 +265,8 @@ void Connection::shut(Error error, TimePoint now) {
     for (auto& entry : failed) {
         // One late answer ends the connection; to the requests behind it that is a lost connection.
         const bool bystander = error.errc() == Errc::_timed_out && entry.deadline > now;
+        const bool late = error.errc() == Errc::_timed_out && !bystander;
+        ++(late ? counters_.timeouts : counters_.send_errors);
         const bool maybe_sent = entry.begin < written_bytes_ && !probe::planted("maybe_sent_is_never_sent");
         entry.done(CallError(bystander ? Error(Errc::_transport, error.detail) : error, maybe_sent), now);
     }
@@ -259,6 +277,13 @@ std::string Connection::what_it_waits_for() const {
     return state_ == State::opening
                ? fmt::format("{} has not accepted the connection", name_)
                : fmt::format("{} has accepted the connection but does not answer ApiVersions ({})", name_, perhaps_old);
+}
+
+int64_t Connection::messages_in_flight() const {
+    int64_t count = 0;
+    for (const auto& request : in_flight_)
+        count += request.messages;
+    return count;
 }
 
 TimePoint Connection::setup_limit() const {

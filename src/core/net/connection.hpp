@@ -17,6 +17,7 @@
 #include "core/net/api_versions.hpp"
 #include "core/net/frame_reader.hpp"
 #include "core/net/link.hpp"
+#include "stats/broker_numbers.hpp"
 
 namespace ottla::core {
 
@@ -32,6 +33,7 @@ struct ConnectionConfig {
     size_t read_ahead = FrameReader::block_size;
     /// Set: the broker is taken to be of that old release and is not asked for its versions.
     std::optional<ApiVersions> assumed_versions;
+    stats::BrokerCounters* counters = nullptr; ///< outlive the connection; null: its own
 };
 
 class Connection final : public LinkUser {
@@ -51,6 +53,7 @@ public:
         TimePoint deadline;
         bool expects_response;
         Done done; ///< called exactly once
+        int32_t messages = 0; ///< in it
     };
 
     /// Hears of the two turning points. Called from inside the connection's inputs: destroy it later.
@@ -81,6 +84,8 @@ public:
     /// Whether another request may be sent now.
     bool has_room() const { return state_ == State::ready && in_flight_.size() < config_.max_in_flight; }
     size_t in_flight() const { return in_flight_.size(); }
+    /// Messages in those requests.
+    int64_t messages_in_flight() const;
     /// True once it broke during ApiVersions without a byte of an answer: perhaps a broker before 0.10.
     bool died_unanswered() const { return died_unanswered_; }
 
@@ -113,6 +118,7 @@ private:
         TimePoint deadline;
         uint64_t begin; ///< of the frame, in bytes written since the connection opened
         uint64_t end;
+        int32_t messages;
         Done done;
     };
 
@@ -129,6 +135,8 @@ private:
     const int32_t node_;
     const std::string name_;
     Owner& owner_;
+    std::unique_ptr<stats::BrokerCounters> own_counters_;
+    stats::BrokerCounters& counters_;
     State state_ = State::opening;
     ApiVersions versions_;
     FrameReader reader_;

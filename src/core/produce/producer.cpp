@@ -44,7 +44,8 @@ ProducerCore::ProducerCore(
     , client_(client)
     , rng_(seed)
     , sealer_(config.compression, config.compression_level, !config.transactional_id.empty())
-    , id_state_(config.enable_idempotence ? IdState::wanted : IdState::unneeded) {
+    , id_state_(config.enable_idempotence ? IdState::wanted : IdState::unneeded)
+    , measures_(config.statistics_interval.count() > 0) {
     cluster_.metadata.on_change(scope_, [this](TimePoint) { wake(); });
 }
 
@@ -55,6 +56,9 @@ ProducerCore::~ProducerCore() = default;
 TimePoint ProducerCore::poll(TimePoint now) {
     if (closed_)
         return never;
+    turn_ = now;
+    if (id_since_ == TimePoint())
+        id_since_ = now;
     accumulator_.drain_ready([&](PartitionBuffer& buffer) {
         if (buffer.partition() != partition_any) {
             activate(state_of(buffer));
@@ -149,7 +153,7 @@ TimePoint ProducerCore::serve(Partition& partition, TimePoint now) {
     Building& building = building_[where->leader];
     if (!building.sent.empty() && building.bytes + batch->bytes > static_cast<size_t>(config_.message_max_bytes))
         send(where->leader, std::exchange(building, {}), now);
-    add(building, partition, *batch, *info, format, now);
+    add(building, partition, *batch, *info, format, where->leader, now);
     return next;
 }
 

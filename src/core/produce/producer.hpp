@@ -1,6 +1,6 @@
 // The producer's protocol logic: which batches go out when, in which order, and what their answers mean. Knows sequences,
 // limits and outcomes; finds leaders in the metadata, sends through the Caller, hands finished batches to the sink.
-// Its parts: producer.cpp (the turn), producer_requests, producer_topics, producer_identity, producer_end.
+// Its parts: producer.cpp (the turn), producer_requests, producer_topics, producer_identity, producer_end, producer_numbers.
 #pragma once
 
 #include <deque>
@@ -20,8 +20,17 @@
 #include "core/core.hpp"
 #include "core/produce/sealer.hpp"
 #include "core/produce/verdict.hpp"
+#include "stats/histogram.hpp"
 
 namespace ottla::core::produce {
+
+/// Of a sealed batch, as it goes out.
+inline int64_t wire_size(const accumulator::Batch& batch) {
+    size_t size = 0;
+    for (const Buffer& piece : batch.wire)
+        size += piece.size();
+    return static_cast<int64_t>(size);
+}
 
 /// Takes batches whose outcome is settled. Called on the owning thread.
 class BatchSink {
@@ -92,6 +101,10 @@ public:
     void purge(Purge what, TimePoint now);
     /// Set once the producer has become useless; kept.
     const Error& fatal() const { return fatal_; }
+    /// Topics, partitions, identity and sums over them, into `all`, where the brokers are already.
+    void gather(Metrics& all, TimePoint now) const;
+    /// The interval of statistics is over: windows begin anew.
+    void roll_statistics();
     /// Ends the producer: everything fails with `error`, told once.
     void go_fatal(Error error, TimePoint now);
     /// Fails everything that is left with `error`. Nothing is sent afterwards.
@@ -117,6 +130,11 @@ private:
         bool active = false;    ///< in active_
         bool introduced = false; ///< its leader has stored something under this identity
         bool gap = false;       ///< a number is missing: what follows it waits for a new identity
+        // So far, for statistics:
+        int64_t messages_sent = 0;
+        int64_t bytes_sent = 0;
+        int64_t messages_delivered = 0;
+        int64_t messages_failed = 0;
     };
     struct Sent {
         Partition* partition;
@@ -126,6 +144,7 @@ private:
         msg::ProduceRequest request;
         std::vector<Sent> sent;
         size_t bytes = 0;
+        int32_t messages = 0;
         TimePoint deadline = never;
         bool all_have_ids = true;
         Format format{};
@@ -137,6 +156,18 @@ private:
         known,
         renewing, ///< a number was lost: what is in flight drains, then the epoch goes up (KIP-360)
     };
+
+    struct TopicNumbers {
+        stats::Window batch_bytes;
+        stats::Window batch_messages;
+        int64_t unassigned_failed = 0; ///< messages that never had a partition
+    };
+
+    // numbers
+    void count_sent(Partition& partition, Batch& batch, int32_t leader, TimePoint now);
+    void count_outcome(const Batch& batch);
+    void gather_partition(PartitionMetrics& one, const accumulator::PartitionBuffer& buffer) const;
+    std::string_view id_state_name() const;
 
     // topics and identity
     void learn_topics(TimePoint now);
@@ -173,7 +204,7 @@ private:
     bool flushing() const { return flushing_ > 0 || !flushes_.empty(); }
 
     // requests
-    void add(Building& building, Partition& partition, Batch& batch, const TopicInfo& topic, Format format, TimePoint now);
+    void add(Building& building, Partition& partition, Batch& batch, const TopicInfo& topic, Format format, int32_t leader, TimePoint now);
     void send(int32_t leader, Building building, TimePoint now);
     void on_answer(const std::vector<Sent>& sent, CallResult<msg::ProduceResponse> result, TimePoint now);
     void on_lost(Partition& partition, Batch& batch, const CallError& error, TimePoint now);
@@ -204,10 +235,16 @@ private:
     Identity identity_;
     TimePoint id_not_before_{};
     int id_tries_ = 0;
+    TimePoint turn_{};       ///< of the last poll
+    TimePoint id_since_{};   ///< in id_state_
+    int64_t identities_ = 0; ///< obtained so far
 
     std::vector<std::unique_ptr<Partition>> partitions_;
     std::vector<Partition*> active_;
     std::vector<accumulator::Topic*> topics_;    ///< announced to the metadata
+    const bool measures_; ///< durations and sizes, for statistics
+    std::map<int32_t, stats::Window> queue_times_; ///< by leader
+    std::map<const accumulator::Topic*, TopicNumbers> numbers_;
     std::vector<accumulator::Topic*> nameless_;  ///< their partitions are not known yet
     uint64_t seen_metadata_ = 0;
     std::map<int32_t, Building> building_; ///< by leader, of one poll

@@ -25,7 +25,9 @@ bool ProducerCore::may_follow(IdState from, IdState to) {
 void ProducerCore::transition(IdState to) {
     OTTLA_ASSERT(may_follow(id_state_, to));
     probe::step("identity", id_state_, to);
+    identities_ += to == IdState::known;
     id_state_ = to;
+    id_since_ = turn_;
 }
 
 void ProducerCore::ask_producer_id(TimePoint) {
@@ -148,6 +150,8 @@ void ProducerCore::set_identity(const Identity& identity) {
     identity_ = identity;
     if (id_state_ != IdState::known)
         transition(IdState::known);
+    else
+        ++identities_;
     wake();
 }
 

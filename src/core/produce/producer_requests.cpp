@@ -17,7 +17,7 @@ void ProducerCore::move_to(Batch& batch, Batch::State to) {
 }
 
 void ProducerCore::add(
-    Building& building, Partition& partition, Batch& batch, const TopicInfo& info, Format format, TimePoint now) {
+    Building& building, Partition& partition, Batch& batch, const TopicInfo& info, Format format, int32_t leader, TimePoint now) {
     auto& topics = building.request.topic_data;
     auto topic = std::find_if(topics.begin(), topics.end(), [&](const auto& t) { return t.name == info.name; });
     if (topic == topics.end()) {
@@ -32,6 +32,8 @@ void ProducerCore::add(
     building.sent.push_back({&partition, &batch});
     partition.buffer->progress.store(now, std::memory_order_relaxed);
     building.bytes += batch.bytes;
+    building.messages += batch.count;
+    count_sent(partition, batch, leader, now);
     building.format = format;
     if (config_.message_timeout.count())
         building.deadline = std::min(building.deadline, batch.opened + config_.message_timeout);
@@ -49,6 +51,7 @@ void ProducerCore::send(int32_t leader, Building building, TimePoint now) {
     building.request.timeout_ms = static_cast<int32_t>(config_.request_timeout.count());
     CallOptions options;
     options.lane = Lane::produce;
+    options.messages = building.messages;
     options.client = client_;
     options.retry = false;
     options.timeout = std::max<Duration>(std::min<Duration>(config_.socket_timeout, building.deadline - now), std::chrono::milliseconds(1));
@@ -137,6 +140,10 @@ void ProducerCore::on_answer(const std::vector<Sent>& sent, CallResult<msg::Prod
 
 void ProducerCore::on_lost(Partition& partition, Batch& batch, const CallError& error, TimePoint now) {
     batch.error = error;
+    if (!error.maybe_sent) {
+        partition.messages_sent -= batch.count;
+        partition.bytes_sent -= wire_size(batch);
+    }
     if (error.errc() == Errc::_unsupported_feature) {
         // The connection has told its versions by now: perhaps an older format will do.
         const Format format = format_for(partition.sent_to);
@@ -285,6 +292,7 @@ void ProducerCore::finish(Partition& partition, Batch& batch, Error error, TimeP
     move_to(batch, Batch::State::reported);
     if (gate_ && batch.error)
         gate_->on_batch_failed(batch.error, batch.base_sequence >= 0);
+    count_outcome(batch);
     accumulator_.settle(batch);
     sink_.deliver(&batch);
     if (probe::planted("complete_twice", 10))
@@ -297,6 +305,7 @@ void ProducerCore::fail_unsent(Batch* batch, Error error) {
     move_to(*batch, Batch::State::reported);
     if (gate_ && !probe::planted("forget_unsent_failure"))
         gate_->on_batch_failed(batch->error, false);
+    count_outcome(*batch);
     accumulator_.settle(*batch);
     sink_.deliver(batch);
 }

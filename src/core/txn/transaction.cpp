@@ -103,6 +103,7 @@ void Transaction::transition(State to) {
     probe::step("transaction", state_, to);
     log_.debug(LogContext::eos, "TXNSTATE", "{}, now {}", name_of(state_), name_of(to));
     state_ = to;
+    since_ = turn_;
     wake();
     producer_.wake();
 }
@@ -256,7 +257,18 @@ void Transaction::abort(Done done) {
 
 // ---- the turn
 
+void Transaction::gather(IdempotenceMetrics& all, TimePoint now) const {
+    constexpr std::string_view names[] = {
+        "Init", "WaitPID", "Ready", "InTransaction", "CommittingTransaction", "AbortableError", "AbortingTransaction", "FatalError"};
+    all.transaction_state = names[static_cast<size_t>(state_)];
+    all.transaction_state_age = std::chrono::duration_cast<std::chrono::milliseconds>(now - since_);
+    all.takes_messages = state_ == State::open;
+}
+
 TimePoint Transaction::poll(TimePoint now) {
+    turn_ = now;
+    if (since_ == TimePoint())
+        since_ = now;
     if (fatal_to_come_)
         go_fatal(*std::exchange(fatal_to_come_, {}), now);
     TimePoint next = never;

@@ -70,6 +70,8 @@ public:
         fatal,
     };
     State state() const { return state_; }
+    /// Its standing, into `all`, where the producer's is already.
+    void gather(IdempotenceMetrics& all, TimePoint now) const;
 
     void init(Done done);
     Error begin();
@@ -144,6 +146,8 @@ private:
     CallScope offsets_scope_; ///< of an abandoned send_offsets
 
     State state_ = State::created;
+    TimePoint turn_{};  ///< of the last poll
+    TimePoint since_{}; ///< in state_
     Error failure_; ///< why it is abortable or fatal
     std::optional<Error> fatal_to_come_; ///< told in the midst of the producer's turn
     Running running_;

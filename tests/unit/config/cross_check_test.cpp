@@ -168,8 +168,8 @@ TEST_CASE("two names of one property set one value: the later one wins", "[confi
 }
 
 TEST_CASE("what does nothing here warns, once", "[config]") {
-    CHECK(warnings_of({{"statistics.interval.ms", "1000"}}, Role::producer) ==
-          Texts{"statistics.interval.ms has no effect in this version"});
+    CHECK(warnings_of({{"enable.metrics.push", "true"}}, Role::producer) ==
+          Texts{"enable.metrics.push has no effect in this version"});
     CHECK(warnings_of({{"socket.blocking.max.ms", "10"}}, Role::admin) ==
           Texts{"socket.blocking.max.ms is deprecated and has no effect in this version"});
     CHECK(warnings_of({{"enable.gapless.guarantee", "false"}}, Role::producer) ==

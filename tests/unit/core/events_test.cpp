@@ -16,7 +16,7 @@ struct Counted {};
 
 struct Lines final : ClusterEvents {
     void on_error(const Error&) override {}
-    void on_throttle(int32_t, std::chrono::milliseconds) override {}
+    void on_throttle(std::string_view, int32_t, std::chrono::milliseconds) override {}
     void on_log(int level, std::string_view facility, std::string_view text) override {
         all.push_back(std::to_string(level) + " " + std::string(facility) + " " + std::string(text));
     }

@@ -21,7 +21,7 @@ struct Events final : ClusterEvents {
         if (level <= 4)
             warnings.emplace_back(text);
     }
-    void on_throttle(int32_t node, std::chrono::milliseconds time) override { throttles.emplace_back(node, time.count()); }
+    void on_throttle(std::string_view, int32_t node, std::chrono::milliseconds time) override { throttles.emplace_back(node, time.count()); }
     std::vector<std::pair<int32_t, int64_t>> throttles;
     std::vector<Error> errors;
     std::vector<std::string> warnings;

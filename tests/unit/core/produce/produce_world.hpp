@@ -198,7 +198,7 @@ struct ProduceWorld : core::produce::BatchSink, core::ClusterEvents {
         if (level <= 4)
             warnings.emplace_back(text);
     }
-    void on_throttle(int32_t, std::chrono::milliseconds) override {}
+    void on_throttle(std::string_view, int32_t, std::chrono::milliseconds) override {}
     std::vector<std::string> take_reports() { return std::exchange(reports, {}); }
 
     std::vector<std::string> warnings;
