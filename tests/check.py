@@ -139,6 +139,7 @@ def sources_and_scripts(check: Check) -> None:
     check.part("rules of the sources", [[*unittest, "tests/tidy"]], count_unittest)
     check.part("code generator", [[*unittest, "codegen"]], count_unittest)
     check.part("public headers, each alone", [[*unittest, "tests/headers"]], count_unittest)
+    check.part("judge of tests/chaos", [[*unittest, "tests/chaos_run"]], count_unittest)
 
 
 def main_build(check: Check) -> None:

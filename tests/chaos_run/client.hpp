@@ -26,7 +26,11 @@ struct World {
     Ledger& ledger;
     Counters& counters;
     const std::atomic<bool>& stop;
+    int status = 0; ///< to exit with
 };
+
+/// Of a copier that another one has replaced.
+constexpr int status_fenced = 3;
 
 /// What all clients have in common: requests that are given up sooner than a stopped broker goes on.
 ottla::Config common_config(const Settings& settings);
@@ -36,6 +40,8 @@ ottla::Config common_config(const Settings& settings);
 void run_idempotent(World& world);
 /// One idempotent producer to `settings.topic`, which a copier reads.
 void run_feeder(World& world);
+/// Copies `settings.topic` to the one with "-copy" behind its name, until it has reached the end after `stop`, or is fenced.
+void run_copier(World& world);
 /// Two transactional producers that share a topic, each with its own transactional.id.
 void run_transactional(World& world);
 

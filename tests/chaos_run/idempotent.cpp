@@ -74,7 +74,8 @@ public:
 private:
     ottla::Config config() const {
         auto config = common_config(world_.settings);
-        return config.set("enable.idempotence", true).set("acks", "all").set("message.timeout.ms", lane_.message_timeout.count());
+        config.set("request.timeout.ms", 5000).set("enable.idempotence", true).set("acks", "all");
+        return config.set("message.timeout.ms", lane_.message_timeout.count());
     }
 
     bool produce(uint64_t number) {

@@ -24,6 +24,8 @@ public:
         const std::lock_guard lock(mutex_);
         std::fputs(text.c_str(), file_.get());
         std::fputc('\n', file_.get());
+        if (text.front() != '+')
+            std::fflush(file_.get()); // kept when the process is killed
     }
     /// Something that must never happen: the judge takes it for a violation.
     void trouble(const std::string& text) { line("! " + text); }

@@ -20,9 +20,7 @@ ottla::Config common_config(const Settings& settings) {
     ottla::Config config{
         {"bootstrap.servers", settings.bootstrap},
         {"socket.timeout.ms", "5000"},
-        {"request.timeout.ms", "5000"},
         {"reconnect.backoff.max.ms", "1000"},
-        {"linger.ms", "5"},
     };
     if (!settings.debug.empty())
         config.set("debug", settings.debug);
@@ -62,7 +60,7 @@ int run(const Settings& settings, const std::string& path, int seconds, void (*w
     Counters counters;
     std::atomic<bool> stop = false;
     std::atomic<bool> done = false;
-    World world{settings, ledger, counters, stop};
+    World world{.settings = settings, .ledger = ledger, .counters = counters, .stop = stop};
     std::thread worker([&] {
         try {
             workload(world);
@@ -82,7 +80,7 @@ int run(const Settings& settings, const std::string& path, int seconds, void (*w
         show(counters);
     }
     worker.join();
-    return 0;
+    return world.status;
 }
 
 } // namespace
@@ -94,6 +92,7 @@ int main(int argc, char** argv) {
         {"idempotent", chaos::run_idempotent},
         {"transactional", chaos::run_transactional},
         {"feeder", chaos::run_feeder},
+        {"copier", chaos::run_copier},
     };
     CLI::App app("A client under load, for tests/chaos");
     chaos::Settings settings;

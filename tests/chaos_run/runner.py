@@ -19,6 +19,7 @@ sys.path.insert(0, str(HERE.parent / "real"))
 
 import judge  # noqa: E402
 import report  # noqa: E402
+from copiers import Copiers  # noqa: E402
 from faults import NODES, Injector, NotWhole, Targets  # noqa: E402
 from real_cluster import SETTINGS, RealCluster  # noqa: E402
 from view import NoAnswer, View  # noqa: E402
@@ -80,17 +81,23 @@ class Setting:
 
     topics: dict[str, bool]
     transactional_ids: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    client: str = ""
+    """The workload of chaos_client, if it has another name."""
 
 
 WORKLOADS = {
     "idempotent": Setting({TOPIC: False, f"{TOPIC}-impatient": False}),
     "transactional": Setting({TOPIC: True}, [f"{TOPIC}-1", f"{TOPIC}-2"]),
+    "copy": Setting({TOPIC: False, f"{TOPIC}-copy": True}, ["chaos-copier"], ["chaos-copy"], "feeder"),
 }
 
 
 def judge_run(workload: str, ledger: judge.Ledger, logs: dict[str, judge.Log]) -> judge.Verdict:
     if workload == "transactional":
         return judge.judge_transactional(ledger, logs[TOPIC])
+    if workload == "copy":
+        return judge.judge_copy(ledger, logs[TOPIC], logs[f"{TOPIC}-copy"])
     verdict = judge.judge_idempotent(ledger, logs[TOPIC], "patient")
     verdict.add(judge.judge_idempotent(ledger, logs[f"{TOPIC}-impatient"], "impatient"))
     return verdict
@@ -111,33 +118,46 @@ class Run:
             self.witness = Witness(options.version, cluster.bootstrap, self.folder)
             for topic in self.setting.topics:
                 self.witness.make_topic(topic, PARTITIONS)
-            client = Client(options, cluster.bootstrap, self.folder, options.workload)
+            client = self.start(cluster, self.setting.client or options.workload, "client")
+            copiers = None
             try:
-                injector = self.disturb(client)
+                if options.workload == "copy":
+                    copiers = Copiers(lambda name: self.start(cluster, "copier", name), self.folder)
+                injector = self.disturb(client, copiers)
             finally:
                 client.kill()
-            return self.judge(client, injector)
+                if copiers:
+                    copiers.end()
+            return self.judge(client, injector, copiers)
         finally:
             for log in cluster.folder.glob("node*/output.log"):
                 shutil.copy(log, self.folder / f"{log.parent.name}.log")
             cluster.close()
 
-    def disturb(self, client: Client) -> Injector:
-        targets = Targets(TOPIC, PARTITIONS, self.setting.transactional_ids)
-        injector = Injector(self.view, targets, self.options.seed)
+    def start(self, cluster: RealCluster, workload: str, name: str) -> Client:
+        return Client(self.options, cluster.bootstrap, self.folder, workload, name)
+
+    def disturb(self, client: Client, copiers: Copiers | None) -> Injector:
+        targets = Targets(TOPIC, PARTITIONS, self.setting.transactional_ids, self.setting.groups)
+        injector = Injector(self.view, targets, self.options.seed, copiers.special if copiers else None)
         end = time.monotonic() + self.options.seconds
         injector.start()
         while time.monotonic() < end and injector.is_alive():
             client.check()
-            self.progress.show(client.counters, sum(injector.done.values()), injector.now)
+            if copiers:
+                copiers.check()
+            self.progress.show(client.counters | (copiers.counts() if copiers else {}), sum(injector.done.values()), injector.now)
             time.sleep(0.2)
         self.progress.say("healing")
         injector.finish()
         self.progress.say(f"healed after {sum(injector.done.values())} faults; the client ends")
         client.finish()
+        if copiers:
+            self.progress.say("the copier ends")
+            copiers.finish()
         return injector
 
-    def judge(self, client: Client, injector: Injector) -> dict:
+    def judge(self, client: Client, injector: Injector, copiers: Copiers | None) -> dict:
         with open(client.ledger) as lines:
             ledger = judge.parse_ledger(lines)
         logs = {}
@@ -147,6 +167,11 @@ class Run:
             logs[topic] = self.witness.read(topic, committed)
             read_to_the_end(self.view, topic, logs[topic], verdict, committed)
         verdict.add(judge_run(self.options.workload, ledger, logs))
+        if copiers:
+            verdict.counts.update(copiers.counts())
+            verdict.notes.update(copiers.notes())
+            for violation in copiers.violations:
+                verdict.violation(violation)
         judge.demand_minimums(verdict, injector.done, ["kill leader", "stop leader"])
         options = self.options
         return {

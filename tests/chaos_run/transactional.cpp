@@ -49,7 +49,7 @@ private:
     /// A new producer of the same transactional.id: ends what its predecessor has left open.
     bool renew() {
         auto config = common_config(world_.settings);
-        config.set("transactional.id", id_).set("transaction.timeout.ms", 60000);
+        config.set("request.timeout.ms", 5000).set("transactional.id", id_).set("transaction.timeout.ms", 60000);
         producer_.emplace(config, ottla::ProducerOptions{.on_delivery = [this](const ottla::Delivery& d) { record(d); }});
         if (call("init_transactions", [&] { producer_->init_transactions(call_limit); }) == Called::ok)
             return true;
@@ -118,7 +118,7 @@ private:
         }
         if (plan == Plan::drop_committing && whole) {
             try {
-                producer_->commit_transaction(std::chrono::milliseconds(std::uniform_int_distribution<int>(1, 10)(random_)));
+                producer_->commit_transaction(std::chrono::milliseconds(std::uniform_int_distribution<int>(1, 60)(random_)));
                 return Outcome::committed;
             } catch (const ottla::KafkaException& e) {
                 drop("on purpose, committing");
