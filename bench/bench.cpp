@@ -73,6 +73,17 @@ size_t Options::size() const {
     return static_cast<size_t>(bytes);
 }
 
+int64_t Options::queue_kbytes() const {
+    const int64_t kbytes = number("queue-kbytes", 2'097'151);
+    if (kbytes < 1 || kbytes > 2'097'151)
+        throw std::invalid_argument("--queue-kbytes: between 1 and 2097151");
+    return kbytes;
+}
+
+int64_t Options::queue_messages() const {
+    return has("queue-kbytes") ? 10'000'000 : static_cast<int64_t>(Load(*this).outstanding * 2);
+}
+
 Values::Values(const Options& options, size_t enough)
     : size_(options.size()) {
     const std::string path = options.text("text", "");
@@ -91,9 +102,22 @@ Values::Values(const Options& options, size_t enough)
 Load::Load(const Options& options)
     : count(static_cast<uint64_t>(options.number("count", 1'000'000)))
     , warmup(static_cast<uint64_t>(options.number("warmup", static_cast<int64_t>(count / 10)))) {
-    const auto size = static_cast<int64_t>(options.size());
-    const int64_t usual = std::clamp<int64_t>((64 << 20) / size, 1, 100'000);
+    size = options.size();
+    const int64_t usual = std::clamp<int64_t>((64 << 20) / static_cast<int64_t>(size), 1, 100'000);
     outstanding = static_cast<uint64_t>(std::max<int64_t>(1, options.number("max-outstanding", usual)));
+}
+
+Calls::Calls(const Options& options, uint64_t outstanding)
+    : threads(static_cast<uint64_t>(options.number("threads", 1)))
+    , many(static_cast<uint64_t>(options.number("many", 1)))
+    , lend(options.number("lend", 0) != 0)
+    , keyed(options.number("keys", 0) != 0) {
+    if (threads < 1 || threads > 64)
+        throw std::invalid_argument("--threads: between 1 and 64");
+    if (many < 1 || many > 10'000)
+        throw std::invalid_argument("--many: between 1 and 10000");
+    if (outstanding < threads * many)
+        throw std::invalid_argument("--max-outstanding: less than all threads send in a call each");
 }
 
 Pace::Pace(const Options& options)

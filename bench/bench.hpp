@@ -2,12 +2,16 @@
 // paced modes, the process's own resource use, the result line. Knows no client.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -21,6 +25,8 @@ class Options {
 public:
     /// Throws std::invalid_argument.
     Options(int argc, char** argv);
+
+    bool has(const std::string& key) const { return values_.contains(key); }
 
     std::string text(const std::string& key, const std::string& fallback) const;
     int64_t number(const std::string& key, int64_t fallback) const;
@@ -37,6 +43,9 @@ public:
 
     int32_t partitions() const;
     size_t size() const;
+    /// Of a producer's queue: twice `max-outstanding`, or as good as none where `queue-kbytes` is the limit.
+    int64_t queue_messages() const;
+    int64_t queue_kbytes() const;
 
 private:
     std::string mode_;
@@ -85,6 +94,41 @@ struct Load {
     uint64_t count;
     uint64_t warmup;
     uint64_t outstanding; ///< unacknowledged messages at most
+    size_t size;          ///< of a value
+};
+
+/// How produce makes its calls.
+struct Calls {
+    /// `outstanding` messages at most, shared among the threads. Throws std::invalid_argument.
+    Calls(const Options& options, uint64_t outstanding);
+    uint64_t threads; ///< that call the producer
+    uint64_t many;    ///< records a call
+    bool lend;        ///< values stay the caller's
+    bool keyed;
+};
+
+/// How many reports came for the messages of one sender: written where reports are served, read where messages are sent.
+class ReportCount {
+public:
+    void done() { done_.store(done_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
+
+    void failed() { ++errors_; }
+
+    /// At least so many, known without touching what the other thread writes.
+    uint64_t seen() const { return seen_; }
+
+    /// Of the sending thread.
+    uint64_t look() { return seen_ = count(); }
+
+    uint64_t count() const { return done_.load(std::memory_order_acquire); }
+
+    /// Only when all have come.
+    uint64_t errors() const { return errors_; }
+
+private:
+    alignas(64) std::atomic<uint64_t> done_ = 0;
+    uint64_t errors_ = 0;
+    alignas(64) uint64_t seen_ = 0;
 };
 
 /// The schedule of latency and e2e: message i is due at a fixed time, however late those before it were.
@@ -141,6 +185,82 @@ private:
     static Snapshot now();
     Snapshot begin_;
 };
+
+/// Mode produce, whichever the client: warms up, then measures until the last report. With one thread it sends and serves reports in
+/// turn; with more, they send and this one serves. `Sender` has sent(), has_room() and reports(); send(sender, most) sends up to
+/// `most`; poll(milliseconds) serves reports and tells whether there were any; why() says why nothing comes.
+template <class Sender, class Send, class Poll, class Why>
+void measure_produce(
+    nlohmann::json& out,
+    const Load& load,
+    const Calls& calls,
+    std::vector<std::unique_ptr<Sender>>& senders,
+    Patience& patience,
+    Send send,
+    Poll poll,
+    Why why
+) {
+    const auto wait = [&] {
+        if (poll(100))
+            patience.renew();
+        else
+            patience.test(why());
+    };
+    const auto share = [&](uint64_t total, size_t sender) { return total * (sender + 1) / senders.size() - total * sender / senders.size(); };
+    const auto alone = [&](Sender& sender, uint64_t end) {
+        for (uint64_t calls_made = 1; sender.sent() < end; ++calls_made) {
+            while (!sender.has_room())
+                wait();
+            send(sender, end - sender.sent());
+            if (calls_made * calls.many % 256 < calls.many)
+                poll(0);
+        }
+        while (sender.reports().count() < end)
+            wait();
+    };
+    const auto together = [&](uint64_t total) {
+        std::atomic<bool> stop = false;
+        std::vector<std::exception_ptr> failures(senders.size());
+        std::vector<std::jthread> threads;
+        for (size_t i = 0; i < senders.size(); ++i)
+            threads.emplace_back([&, i] {
+                Sender& sender = *senders[i];
+                try {
+                    while (!stop && sender.sent() < share(total, i)) {
+                        if (sender.has_room())
+                            send(sender, share(total, i) - sender.sent());
+                        else
+                            std::this_thread::sleep_for(std::chrono::microseconds(100));
+                    }
+                } catch (...) {
+                    failures[i] = std::current_exception();
+                    stop = true;
+                }
+            });
+        try {
+            for (size_t i = 0; i < senders.size() && !stop; ++i)
+                while (senders[i]->reports().count() < share(total, i) && !stop)
+                    wait();
+        } catch (...) {
+            stop = true;
+            threads.clear();
+            throw;
+        }
+        threads.clear();
+        for (const auto& failure : failures)
+            if (failure)
+                std::rethrow_exception(failure);
+    };
+    const auto send_until = [&](uint64_t total) { senders.size() == 1 ? alone(*senders[0], total) : together(total); };
+    send_until(load.warmup);
+    const Measure measure;
+    send_until(load.warmup + load.count);
+    measure.finish(out, load.count, load.count * load.size);
+    uint64_t errors = 0;
+    for (const auto& sender : senders)
+        errors += sender->reports().errors();
+    out["errors"] = errors;
+}
 
 /// Adds p50_us p90_us p99_us p999_us max_us; sorts.
 void add_percentiles(nlohmann::json& out, std::vector<double>& microseconds);

@@ -15,9 +15,11 @@ Config producer_config(const Options& options) {
         .set("enable.idempotence", options.number("idempotence", 1) ? "true" : "false")
         .set("linger.ms", options.linger_ms())
         .set("compression.type", options.text("compression", "none"))
-        // Not these limits but max-outstanding is to bind.
-        .set("queue.buffering.max.messages", std::to_string(Load(options).outstanding * 2))
-        .set("queue.buffering.max.kbytes", "2097151");
+        // Not these limits but max-outstanding is to bind, unless `queue-kbytes` is what is looked at.
+        .set("queue.buffering.max.messages", std::to_string(options.queue_messages()))
+        .set("queue.buffering.max.kbytes", std::to_string(options.queue_kbytes()));
+    if (options.has("copy-max"))
+        config.set("message.copy.max.bytes", std::to_string(options.number("copy-max", 0)));
     if (const auto size = options.number("batch-size", 0))
         config.set("batch.size", std::to_string(size));
     if (options.size() > 900'000)

@@ -38,6 +38,7 @@ ConsumerOptions consumer_options(LastError& last);
 void assign_all(Consumer& consumer, const Options& options, int64_t offset);
 
 nlohmann::json run_produce(const Options& options);
+nlohmann::json run_stalled(const Options& options);
 nlohmann::json run_consume(const Options& options);
 nlohmann::json run_latency(const Options& options);
 nlohmann::json run_end_to_end(const Options& options);

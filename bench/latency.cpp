@@ -1,6 +1,10 @@
 // Modes latency and e2e: from the send call to the report, or to the consuming application, at a fixed rate.
 #include <atomic>
+#include <functional>
 #include <thread>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "clients.hpp"
 
@@ -8,7 +12,72 @@ using namespace std::chrono_literals;
 
 namespace ottla::bench {
 
+namespace {
+
+/// One thread, the application's own loop: a timer sends, and reports are served after each handler.
+nlohmann::json latency_embedded(const Options& options) {
+    Values values(options);
+    Pace pace(options);
+    const std::string topic = options.topic();
+    std::vector<Clock::time_point> sent(pace.total);
+    std::vector<double> samples;
+    samples.reserve(pace.total);
+    uint64_t done = 0;
+    uint64_t errors = 0;
+    LastError last;
+    Patience patience(options);
+    boost::asio::io_context io;
+    Producer producer(
+        producer_config(options),
+        Engine(io.get_executor()),
+        producer_options(last, [&](const Delivery& delivery) {
+            const auto i = reinterpret_cast<uintptr_t>(delivery.opaque()) - 1;
+            if (delivery.error()) {
+                ++errors;
+                last.note(delivery.error().message());
+            } else if (i >= pace.skip) {
+                samples.push_back(microseconds(Clock::now() - sent[i]));
+            }
+            ++done;
+        })
+    );
+    pace.start = Clock::now();
+    std::optional<Measure> measure;
+    uint64_t next = 0;
+    boost::asio::steady_timer timer(io);
+    std::function<void()> wait = [&] {
+        timer.expires_at(pace.due(next));
+        timer.async_wait([&](const boost::system::error_code&) {
+            for (; next < pace.total && Clock::now() >= pace.due(next); ++next) {
+                if (next == pace.skip)
+                    measure.emplace();
+                sent[next] = Clock::now();
+                producer.produce({.topic = topic, .value = values.next()}, reinterpret_cast<void*>(next + 1));
+            }
+            if (next < pace.total)
+                wait();
+        });
+    };
+    wait();
+    while (done < pace.total) {
+        io.run_one_for(100ms);
+        if (producer.poll(0ms))
+            patience.renew();
+        else
+            patience.test(last.text());
+    }
+    nlohmann::json out;
+    measure->finish(out, pace.total - pace.skip, (pace.total - pace.skip) * values.size());
+    out["errors"] = errors;
+    add_percentiles(out, samples);
+    return out;
+}
+
+} // namespace
+
 nlohmann::json run_latency(const Options& options) {
+    if (options.number("embedded", 0) != 0)
+        return latency_embedded(options);
     Values values(options);
     Pace pace(options);
     const std::string topic = options.topic();

@@ -9,6 +9,7 @@ int main(int argc, char** argv) {
         "ottla",
         {
             {"produce", run_produce},
+            {"stalled", run_stalled},
             {"consume", run_consume},
             {"latency", run_latency},
             {"e2e", run_end_to_end},

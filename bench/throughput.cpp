@@ -1,60 +1,9 @@
-// Modes produce and consume: CPU per message at full speed.
+// Mode consume: CPU per message at full speed.
 #include "clients.hpp"
 
 using namespace std::chrono_literals;
 
 namespace ottla::bench {
-
-nlohmann::json run_produce(const Options& options) {
-    const Load load(options);
-    Values values(options);
-    Keys keys;
-    const int32_t partitions = options.partitions();
-    const bool with_keys = options.number("keys", 0) != 0;
-    const std::string topic = options.topic();
-
-    uint64_t sent = 0;
-    uint64_t done = 0;
-    uint64_t errors = 0;
-    LastError last;
-    Patience patience(options);
-    Producer producer(producer_config(options), producer_options(last, [&](const Delivery& delivery) {
-                          ++done;
-                          if (delivery.error()) {
-                              ++errors;
-                              last.note(delivery.error().message());
-                          }
-                      }));
-    const auto wait = [&] {
-        if (producer.poll(100ms))
-            patience.renew();
-        else
-            patience.test(last.text());
-    };
-    const auto send_until = [&](uint64_t end) {
-        for (; sent < end; ++sent) {
-            while (sent - done >= load.outstanding)
-                wait();
-            ProducerRecord record{.topic = topic, .value = values.next()};
-            if (with_keys)
-                record.key = keys.of(sent);
-            else if (partitions > 1) // in turn, for every client alike, whatever its own partitioner does
-                record.partition = static_cast<int32_t>(sent % static_cast<uint64_t>(partitions));
-            producer.produce(record);
-            if (sent % 256 == 0)
-                producer.poll(0ms);
-        }
-        while (done < end)
-            wait();
-    };
-    send_until(load.warmup);
-    const Measure measure;
-    send_until(load.warmup + load.count);
-    nlohmann::json out;
-    measure.finish(out, load.count, load.count * values.size());
-    out["errors"] = errors;
-    return out;
-}
 
 namespace {
 

@@ -2,6 +2,7 @@
 
 import re
 import selectors
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -29,6 +30,13 @@ class Broker:
         """Of the broker so far: shows whether it or the client was the bottleneck."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / 100
+
+    def stall(self) -> None:
+        """From here on it neither reads nor answers."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         if self.process.poll() is None:

@@ -1,7 +1,6 @@
-"""Which programs there are and what they are given to do: the suites of bench/compare."""
+"""Which programs there are, and one run of one of them."""
 
 import json
-import os
 import select
 import statistics
 import subprocess
@@ -9,9 +8,11 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.broker import Broker
+
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ROOT / "build/peers/peers.json"
-TICKS = os.sysconf("SC_CLK_TCK")
+PEER_NAMES = ("librdkafka", "franz-go", "java")
 
 
 @dataclass
@@ -34,63 +35,10 @@ class Row:
     null: bool = True
     floor: str = ""
     """Role of the floor mode that belongs to it."""
-
-
-SIZES = {10: "10 B", 100: "100 B", 1000: "1000 B", 10_000: "10 kB"}
-
-
-def throughput(mode: str, size: int, codec: str, scale: float) -> Row:
-    slow = {"none": 1, "lz4": 2, "zstd": 6}[codec] * max(1, size / 400)
-    count = int(max(10_000, 3_000_000 / slow) * scale)
-    options = {"size": size, "count": count, "warmup": count // 5, "compression": codec}
-    name = f"{mode} {SIZES[size]}" + ("" if codec == "none" else f" {codec}")
-    return Row(name, mode, options, floor=mode if codec == "none" else "")
-
-
-def all_throughput(mode: str, scale: float) -> list:
-    rows = [throughput(mode, size, codec, scale) for size in SIZES for codec in ("none", "lz4", "zstd")]
-    return [row for row in rows if not (row.options["size"] == 10 and row.options["compression"] != "none")]
-
-
-def latency(mode: str, rate: int, metric: str, scale: float) -> Row:
-    options = {"rate": rate, "duration": max(2, 4 * scale), "size": 100, "linger-ms": 0}
-    name = f"{'produce to report' if mode == 'latency' else 'end to end'}, {rate:,}/s, {metric.removesuffix('_us')}"
-    return Row(name, mode, options, metric, "us", null=mode == "latency", floor="latency" if mode == "latency" else "")
-
-
-def start(role: str) -> Row:
-    # The consumer's first message is read from a null broker: an empty topic has none.
-    return Row(f"start to first message, {role}", "first", {"role": role, "size": 100}, "first_ms", "ms")
-
-
-def idle(role: str, metric: str, unit: str, scale: float) -> Row:
-    options = {"role": role, "size": 100, "duration": max(3, 20 * scale)}
-    return Row(f"idle {role}, {metric.replace('_', ' ')}", "idle", options, metric, unit, null=False)
-
-
-def rows_of(suite: str, scale: float) -> list:
-    starts = [start("producer"), start("consumer")]
-    first = [throughput("produce", 100, "none", scale), throughput("consume", 100, "none", scale), starts[0]]
-    suites = {
-        "first": first,
-        "produce": all_throughput("produce", scale),
-        "consume": all_throughput("consume", scale),
-        "latency": [
-            latency(mode, rate, metric, scale)
-            for mode in ("latency", "e2e")
-            for rate in (1000, 10_000, 50_000)
-            for metric in ("p50_us", "p99_us")
-        ],
-        "start": starts,
-        "idle": [
-            idle(role, metric, unit, scale)
-            for role in ("producer", "consumer")
-            for metric, unit in (("cpu_ms_s", "ms/s"), ("wakeups_s", "/s"), ("rss_mb", "MB"), ("threads", ""))
-        ],
-    }
-    if suite == "all":
-        return [row for name in ("produce", "consume", "latency", "start", "idle") for row in suites[name]]
-    return suites[suite]
+    peers: bool = True
+    """Others can do it, too."""
+    codec: str = "none"
+    """Of what a null broker serves."""
 
 
 def programs(build: Path, wanted: list) -> tuple[list, list]:
@@ -110,9 +58,9 @@ class Failed(Exception):
     pass
 
 
-def run(program: Program, mode: str, options: dict, bootstrap: str, limit: float) -> dict:
+def run(program: Program, mode: str, options: dict, broker: Broker, limit: float) -> dict:
     """What the program measured, and what was seen of it from outside."""
-    words = [*program.command, mode, *program.arguments, "--bootstrap", bootstrap, "--topic", "bench"]
+    words = [*program.command, mode, *program.arguments, "--bootstrap", broker.bootstrap, "--topic", "bench"]
     for key, value in options.items():
         words += [f"--{key}", value]
     begin = time.monotonic()
@@ -120,17 +68,21 @@ def run(program: Program, mode: str, options: dict, bootstrap: str, limit: float
     process = subprocess.Popen([str(w) for w in words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
     try:
         seen = {}
-        if mode in ("first", "idle"):
+        if mode in ("first", "idle", "stalled"):
             ready, _, _ = select.select([process.stdout], [], [], limit)
             if not ready or process.stdout.readline().strip() != b"FIRST":
                 raise Failed(f"{program.name} {mode}: no FIRST")
             seen["first_ms"] = (time.monotonic() - begin) * 1000
+            if mode == "stalled":
+                broker.stall()
             if mode == "idle":
                 seen |= watch_idle(process.pid, options["duration"])
         output, errors = (stream.decode(errors="replace") for stream in process.communicate(timeout=limit))
     except subprocess.TimeoutExpired:
         raise Failed(f"{program.name} {mode}: not done after {limit:.0f} s") from None
     finally:
+        if mode == "stalled":
+            broker.go_on()
         if process.poll() is None:
             process.kill()
             process.communicate()

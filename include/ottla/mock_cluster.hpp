@@ -19,7 +19,7 @@ namespace mock {
 class Server;
 }
 
-/// A null broker: acknowledges what is produced and drops it, and has one batch, built once, to be read for ever at any
+/// A null broker: acknowledges what is produced, however large, drops it, and has one batch, built once, to be read for ever at any
 /// offset. So cheap that what is measured against it is the client.
 struct NullOptions {
     size_t value_size = 100;

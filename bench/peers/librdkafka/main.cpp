@@ -1,7 +1,9 @@
 // The benchmark's modes through librdkafka: `--library` names the shared library. As in ottla-bench, key for
 // key.
 #include <atomic>
+#include <cstdlib>
 #include <iostream>
+#include <span>
 #include <thread>
 
 #include "../../bench.hpp"
@@ -33,8 +35,11 @@ struct Reports {
 /// One client of either kind.
 class Handle {
 public:
-    Handle(const Options& options, int type, Reports* reports)
-        : library_(options.text("library", "librdkafka.so.1")) {
+    using OnReport = void (*)(Client*, const Message*, void* opaque);
+
+    Handle(const Options& options, int type, Reports* reports, OnReport on_report = Reports::on_report)
+        : on_report_(on_report)
+        , library_(options.text("library", "librdkafka.so.1")) {
         conf_ = library_.conf_new();
         set("bootstrap.servers", options.bootstrap());
         set("client.id", "librdkafka-bench");
@@ -69,46 +74,58 @@ public:
 
     enum class Call { producev, produce };
 
-    void send(Call call, std::string_view value, std::string_view key, int32_t partition, void* opaque) {
+    void send(Call call, std::string_view value, std::string_view key, int32_t partition, void* opaque, int flags = copy_flag) {
         for (;;) {
-            int error = 0;
-            if (call == Call::producev) {
-                error = library_.producev(
-                    client_,
-                    tag_topic,
-                    topic_,
-                    tag_partition,
-                    partition,
-                    tag_flags,
-                    copy_flag,
-                    tag_value,
-                    const_cast<char*>(value.data()),
-                    value.size(),
-                    tag_key,
-                    key.data(),
-                    key.size(),
-                    tag_opaque,
-                    opaque,
-                    tag_end
-                );
-            } else if (library_.produce(
-                           topic_,
-                           partition,
-                           copy_flag,
-                           const_cast<char*>(value.data()),
-                           value.size(),
-                           key.data(),
-                           key.size(),
-                           opaque
-                       )) {
-                error = library_.last_error();
-            }
+            const int error = try_send(call, value, key, partition, opaque, flags);
             if (!error)
                 return;
             if (error != queue_full)
                 throw std::runtime_error(library_.error_text(error));
             poll(10);
         }
+    }
+
+    /// Returns an error code.
+    int try_send(Call call, std::string_view value, std::string_view key, int32_t partition, void* opaque, int flags) {
+        int error = 0;
+        if (call == Call::producev) {
+            error = library_.producev(
+                client_,
+                tag_topic,
+                topic_,
+                tag_partition,
+                partition,
+                tag_flags,
+                flags,
+                tag_value,
+                const_cast<char*>(value.data()),
+                value.size(),
+                tag_key,
+                key.data(),
+                key.size(),
+                tag_opaque,
+                opaque,
+                tag_end
+            );
+        } else if (library_.produce(
+                       topic_,
+                       partition,
+                       flags,
+                       const_cast<char*>(value.data()),
+                       value.size(),
+                       key.data(),
+                       key.size(),
+                       opaque
+                   )) {
+            error = library_.last_error();
+        }
+        return error;
+    }
+
+    /// All of them, each to its own partition.
+    void send_many(std::span<Message> messages, int flags) {
+        if (library_.produce_batch(topic_, -1, flags | partition_flag, messages.data(), static_cast<int>(messages.size())) != static_cast<int>(messages.size()))
+            throw std::runtime_error("produce_batch: a message was refused");
     }
 
     void assign(const Options& options, int64_t offset) {
@@ -159,13 +176,15 @@ private:
         set("enable.idempotence", options.number("idempotence", 1) ? "true" : "false");
         set("linger.ms", options.linger_ms());
         set("compression.type", options.text("compression", "none"));
-        set("queue.buffering.max.messages", std::to_string(Load(options).outstanding * 2));
-        set("queue.buffering.max.kbytes", "2097151");
+        set("queue.buffering.max.messages", std::to_string(options.queue_messages()));
+        set("queue.buffering.max.kbytes", std::to_string(options.queue_kbytes()));
+        if (options.has("copy-max"))
+            set("message.copy.max.bytes", std::to_string(options.number("copy-max", 0)));
         if (const auto size = options.number("batch-size", 0))
             set("batch.size", std::to_string(size));
         if (options.size() > 900'000)
             set("message.max.bytes", std::to_string(options.size() + 1000));
-        library_.conf_set_report(conf_, Reports::on_report);
+        library_.conf_set_report(conf_, on_report_);
     }
 
     void set_consumer(const Options& options) {
@@ -176,6 +195,7 @@ private:
             set("check.crcs", "true");
     }
 
+    OnReport on_report_;
     Library library_;
     Conf* conf_ = nullptr;
     Client* client_ = nullptr;
@@ -183,47 +203,131 @@ private:
     Queue* queue_ = nullptr;
 };
 
+/// Sends a share of the messages, as ottla-bench's Sender.
+class Sender {
+public:
+    Sender(const Options& options, const Calls& calls, uint64_t outstanding)
+        : calls_(calls)
+        , outstanding_(outstanding)
+        , partitions_(static_cast<uint64_t>(options.partitions()))
+        , call_(options.text("api", "producev") == "produce" ? Handle::Call::produce : Handle::Call::producev)
+        , values_(options)
+        , keys_(calls.many)
+        , messages_(calls.many) {}
+
+    static void on_report(Client*, const Message* message, void*) {
+        auto& self = *static_cast<Sender*>(message->opaque);
+        self.reports_.done();
+        if (message->error)
+            self.reports_.failed();
+    }
+
+    bool has_room() { return sent_ + calls_.many <= reports_.seen() + outstanding_ || sent_ + calls_.many <= reports_.look() + outstanding_; }
+
+    void send(Handle& producer, uint64_t most) {
+        const uint64_t count = std::min<uint64_t>(most, calls_.many);
+        const int flags = calls_.lend ? 0 : copy_flag;
+        for (uint64_t i = 0; i < count; ++i, ++sent_) {
+            const auto partition = calls_.keyed || partitions_ == 1 ? -1 : static_cast<int32_t>(sent_ % partitions_);
+            const auto key = calls_.keyed ? keys_[i].of(sent_) : std::string_view();
+            const auto value = values_.next();
+            if (calls_.many == 1) {
+                producer.send(call_, value, key, partition, this, flags);
+                continue;
+            }
+            messages_[i] = {};
+            messages_[i].partition = partition;
+            messages_[i].payload = const_cast<char*>(value.data());
+            messages_[i].size = value.size();
+            messages_[i].key = const_cast<char*>(key.data());
+            messages_[i].key_size = key.size();
+            messages_[i].opaque = this;
+        }
+        if (calls_.many > 1)
+            producer.send_many(std::span(messages_).first(count), flags);
+    }
+
+    uint64_t sent() const { return sent_; }
+
+    const ReportCount& reports() const { return reports_; }
+
+private:
+    const Calls& calls_;
+    const uint64_t outstanding_;
+    const uint64_t partitions_;
+    const Handle::Call call_;
+    Values values_;
+    std::vector<Keys> keys_;
+    std::vector<Message> messages_;
+    uint64_t sent_ = 0;
+    ReportCount reports_;
+};
+
 nlohmann::json produce(const Options& options) {
     const Load load(options);
+    const Calls calls(options, load.outstanding);
+    Patience patience(options);
+    std::vector<std::unique_ptr<Sender>> senders;
+    for (uint64_t i = 0; i < calls.threads; ++i)
+        senders.push_back(std::make_unique<Sender>(options, calls, load.outstanding / calls.threads));
+    Handle producer(options, producer_type, nullptr, Sender::on_report);
+    nlohmann::json out;
+    measure_produce(
+        out,
+        load,
+        calls,
+        senders,
+        patience,
+        [&](Sender& sender, uint64_t most) { sender.send(producer, most); },
+        [&](int timeout_ms) { return producer.poll(timeout_ms) != 0; },
+        [] { return ""; }
+    );
+    return out;
+}
+
+nlohmann::json stalled(const Options& options) {
     Values values(options);
     Keys keys;
-    const int32_t partitions = options.partitions();
-    const bool with_keys = options.number("keys", 0) != 0;
-    const auto call =
-        options.text("api", "producev") == "produce" ? Handle::Call::produce : Handle::Call::producev;
+    const bool keyed = options.number("keys", 0) != 0;
     Reports reports;
     Patience patience(options);
     Handle producer(options, producer_type, &reports);
-    uint64_t sent = 0;
-    const auto wait = [&] {
-        if (producer.poll(100))
-            patience.renew();
-        else
-            patience.test("");
+    const auto send = [&](uint64_t i) {
+        return producer.try_send(
+            Handle::Call::producev, values.next(), keyed ? keys.of(i) : std::string_view(), -1, nullptr, copy_flag
+        );
     };
-    const auto send_until = [&](uint64_t end) {
-        for (; sent < end; ++sent) {
-            while (sent - reports.done >= load.outstanding)
-                wait();
-            const auto partition = with_keys || partitions == 1
-                                       ? -1
-                                       : static_cast<int32_t>(sent % static_cast<uint64_t>(partitions));
-            producer.send(
-                call, values.next(), with_keys ? keys.of(sent) : std::string_view(), partition, nullptr
-            );
-            if (sent % 256 == 0)
-                producer.poll(0);
-        }
-        while (reports.done < end)
-            wait();
-    };
-    send_until(load.warmup);
+    send(0);
+    while (reports.done == 0) {
+        producer.poll(100);
+        patience.test("");
+    }
+    std::cout << "FIRST" << std::endl;
+    std::this_thread::sleep_for(std::chrono::duration<double>(options.real("warmup-s", 1)));
     const Measure measure;
-    send_until(load.warmup + load.count);
+    uint64_t accepted = 0;
+    uint64_t refused = 0;
+    const auto end = Clock::now() + std::chrono::duration<double>(options.real("duration", 5));
+    while (Clock::now() < end) {
+        const int error = send(accepted);
+        if (error == queue_full) {
+            ++refused;
+            producer.poll(10);
+        } else if (error) {
+            throw std::runtime_error("produce: error " + std::to_string(error));
+        } else {
+            ++accepted;
+        }
+    }
     nlohmann::json out;
-    measure.finish(out, load.count, load.count * values.size());
-    out["errors"] = reports.errors;
-    return out;
+    measure.finish(out, accepted, accepted * values.size());
+    out["errors"] = 0;
+    out["refused"] = refused;
+    // What waits would be waited for: nothing more is asked of this process.
+    out["client"] = "librdkafka";
+    out["mode"] = "stalled";
+    std::cout << out.dump() << std::endl;
+    std::_Exit(0);
 }
 
 nlohmann::json consume(const Options& options) {
@@ -417,6 +521,7 @@ int main(int argc, char** argv) {
         "librdkafka",
         {
             {"produce", rdkafka::produce},
+            {"stalled", rdkafka::stalled},
             {"consume", rdkafka::consume},
             {"latency", rdkafka::latency},
             {"e2e", rdkafka::end_to_end},

@@ -46,6 +46,7 @@ struct PartitionList;
 inline constexpr int producer_type = 0;
 inline constexpr int consumer_type = 1;
 inline constexpr int copy_flag = 2;
+inline constexpr int partition_flag = 8; ///< produce_batch: each message has a partition of its own
 inline constexpr int queue_full = -184;
 inline constexpr int partition_eof = -191;
 inline constexpr int64_t beginning = -2;
@@ -81,6 +82,7 @@ public:
         load(topic_destroy, "rd_kafka_topic_destroy");
         load(producev, "rd_kafka_producev");
         load(produce, "rd_kafka_produce");
+        load(produce_batch, "rd_kafka_produce_batch");
         load(last_error, "rd_kafka_last_error");
         load(error_text, "rd_kafka_err2str");
         load(poll, "rd_kafka_poll");
@@ -120,6 +122,7 @@ public:
       const void* key,
       size_t key_size,
       void* opaque);
+    int (*produce_batch)(Topic*, int32_t partition, int flags, Message* messages, int count);
     int (*last_error)();
     const char* (*error_text)(int error);
     int (*poll)(Client*, int timeout_ms);

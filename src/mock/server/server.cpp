@@ -34,6 +34,7 @@ CoreOptions core_options(const MockClusterOptions& options) {
         if (!canned)
             throw KafkaException(canned.error());
         core.canned = std::move(*canned);
+        core.topic_defaults.max_message_bytes = SIZE_MAX; // nothing is kept, so nothing is too large
         core.topic_defaults.check_crcs = false;
     }
     return core;
