@@ -63,7 +63,7 @@ private:
         transform_.emplace(
             ottla::Consumer(reading),
             ottla::Producer(writing),
-            ottla::TransformOptions{.from = from_, .max_records = 500, .max_wait = 100ms},
+            ottla::TransformOptions{.from = from_, .max_records = 2000, .max_wait = 100ms},
             [to = world_.settings.topic + "-copy"](const ottla::Message& in, ottla::Producer& out) {
                 out.produce({.topic = to, .value = in.value(), .partition = in.partition()}, 10s);
             });

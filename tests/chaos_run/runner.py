@@ -30,8 +30,8 @@ TOPIC = "chaos"
 PARTITIONS = 6
 BROKER_SETTINGS = [*SETTINGS, "leader.imbalance.check.interval.seconds=15", "replica.lag.time.max.ms=10000"]
 """Leadership goes back to a node that has returned, so that the next fault finds leaders there."""
-END_SECONDS = 300
-"""For a client to report everything once the cluster is whole."""
+STUCK_SECONDS = 200
+"""A client whose counters stand still so long once the cluster is whole does not come to its end. (A flush may take 180 s.)"""
 
 
 class RunFailed(RuntimeError):
@@ -44,7 +44,7 @@ class Client:
     def __init__(self, options, bootstrap: str, folder: Path, workload: str, name: str = "client", *more: str):
         self.ledger, self.counters, self.name = folder / f"{name}.ledger", {}, name
         words = [options.client, "--workload", workload, "--bootstrap", bootstrap, "--ledger", self.ledger, "--topic", TOPIC]
-        words += ["--partitions", PARTITIONS, "--rate", options.rate, "--seed", options.seed, "--seconds", options.seconds + 600, *more]
+        words += ["--partitions", PARTITIONS, "--rate", options.rate, "--seed", options.seed, "--seconds", options.seconds + 3600, *more]
         with open(folder / f"{name}.log", "ab") as log:
             self.process = subprocess.Popen(
                 [str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
@@ -62,10 +62,13 @@ class Client:
 
     def finish(self) -> None:
         self.process.stdin.close()
-        try:
-            status = self.process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise RunFailed(f"{self.name} has not come to its end {END_SECONDS} s after healing") from None
+        seen, since = self.counters, time.monotonic()
+        while (status := self.process.poll()) is None:
+            if self.counters != seen:
+                seen, since = self.counters, time.monotonic()
+            if time.monotonic() - since > STUCK_SECONDS:
+                raise RunFailed(f"{self.name} has not come to its end, and done nothing for {STUCK_SECONDS} s: {seen}")
+            time.sleep(0.1)
         self.listener.join(10)
         if status:
             raise RunFailed(f"{self.name} has ended with status {status}")
