@@ -155,7 +155,8 @@ public:
     offsets_for_times(const std::vector<TopicPartitionOffset>& times, std::chrono::milliseconds timeout);
 
     /// What the group `group.id` has committed in each of these partitions, in their order; with isolation.level=read_committed what
-    /// lies in open transactions is waited for (KIP-447; brokers from 2.5). Negative timeout: no limit. Throws KafkaException:
+    /// lies in open transactions is waited for (KIP-447; brokers from 2.5). Negative timeout: no limit. At the limit
+    /// a partition that is still waited for has the error unstable_offset_commit, or the call fails. Throws KafkaException:
     /// _unknown_group without group.id, _timed_out, errors of the group (group_authorization_failed...).
     std::vector<CommittedOffset> committed(const std::vector<TopicPartition>& partitions, std::chrono::milliseconds timeout);
     /// As committed, completing with `void(error_code, std::vector<CommittedOffset>)`; the limit is socket.timeout.ms.
