@@ -12,6 +12,8 @@ from view import GROUPS, TRANSACTIONS, Cluster, View
 NODES = 3
 PAUSE_SECONDS = 8
 """Longer than the time limit of the clients' requests (5 s) and than the brokers' session (5 or 6 s)."""
+SESSION_SECONDS = 8
+"""A little more than a broker's session with ZooKeeper."""
 DOWN_SECONDS = (0.5, 10)
 CALM_SECONDS = (0.5, 4)
 WHOLE_SECONDS = 180
@@ -105,7 +107,10 @@ class Injector(threading.Thread):
         if kind.startswith("kill"):
             cluster.signal(name, signal.SIGKILL)
             cluster.wait_gone([name], 10)
-            time.sleep(self.chance.uniform(*DOWN_SECONDS))
+            down = self.chance.uniform(*DOWN_SECONDS)
+            if "zookeeper" in cluster.state["processes"]:
+                down += SESSION_SECONDS  # until then its old self is registered, and a new one ends at once
+            time.sleep(down)
             cluster.start_node(name)
         else:
             cluster.signal(name, signal.SIGSTOP)
