@@ -167,8 +167,9 @@ struct ThrottleEvent {
     std::chrono::milliseconds time{}; ///< that requests were or are to be delayed
 };
 
-/// Hears of a client's doings as they happen: for exporters. Called on the engine's thread, between its I/O, so be quick,
-/// do not block, and do not call the client but for `metrics()`. Exceptions are logged and end there. Views end with the call.
+/// Hears of a client's doings as they happen: for exporters. Called on the engine's thread, between its I/O (of batches that were
+/// never sent: also on the thread that closes the producer), so be quick, do not block, and do not call the client but for
+/// `metrics()`. Exceptions are logged and end there. Views end with the call.
 class MetricsListener {
 public:
     struct Request {
