@@ -31,6 +31,8 @@ struct World {
 
 /// Of a copier that another one has replaced.
 constexpr int status_fenced = 3;
+/// Of a copier that ended with another fatal error.
+constexpr int status_fatal = 4;
 
 /// What all clients have in common: requests that are given up sooner than a stopped broker goes on.
 ottla::Config common_config(const Settings& settings);
