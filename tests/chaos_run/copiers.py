@@ -20,7 +20,7 @@ class Copiers:
 
     def __init__(self, start, folder: Path):
         self.start, self.folder = start, folder
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.all = []
         self.violations = []
         self.begin()
@@ -42,7 +42,7 @@ class Copiers:
         with self.lock:
             self.current.kill()
             time.sleep(chance.uniform(0, 2))
-        self.begin()
+            self.begin()  # before anybody else looks at the one that was killed
         self.wait_for_work()
 
     def replace(self, _: random.Random) -> None:
