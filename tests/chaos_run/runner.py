@@ -22,7 +22,7 @@ import report  # noqa: E402
 from copiers import Copiers  # noqa: E402
 from faults import NODES, Injector, NotWhole, Targets  # noqa: E402
 from real_cluster import SETTINGS, RealCluster  # noqa: E402
-from view import NoAnswer, View  # noqa: E402
+from view import ClusterError, NoAnswer, View  # noqa: E402
 from witness import Witness, read_to_the_end  # noqa: E402
 
 CLIENT = HERE.parents[1] / "build/release/bin/chaos_client"
@@ -217,7 +217,7 @@ def main(argv: list[str] | None = None) -> int:
         (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
         keep = options.keep or result["violation_count"] > 0
         return 1 if result["violation_count"] else 0
-    except (RunFailed, NotWhole, NoAnswer, judge.Unreadable, RuntimeError, OSError, subprocess.SubprocessError) as error:
+    except (RunFailed, NotWhole, ClusterError, NoAnswer, judge.Unreadable, RuntimeError, OSError, subprocess.SubprocessError) as error:
         print(f"tests/chaos: {error}", file=sys.stderr)
         return 2
     finally:

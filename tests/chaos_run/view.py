@@ -9,7 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cluster"))
 
 from kafka_cluster import Cluster  # noqa: E402
-from kafka_runtime import Probe  # noqa: E402
+from kafka_runtime import ClusterError, Probe  # noqa: E402, F401
 
 METADATA, LIST_OFFSETS = (3, 1), (2, 2)
 TRANSACTIONS, GROUPS = "__transaction_state", "__consumer_offsets"
