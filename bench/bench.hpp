@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <exception>
 #include <map>
+#include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -185,6 +186,31 @@ private:
     static Snapshot now();
     Snapshot begin_;
 };
+
+/// Mode stalled, whichever the client, once a message is acknowledged: prints FIRST, waits until the broker may have been stopped, then
+/// produces against a queue that stays full. `send(i)` sends message i, or is false for want of room; `poll(milliseconds)` serves reports.
+template <class Send, class Poll>
+nlohmann::json measure_stalled(const Options& options, size_t value_size, Send send, Poll poll) {
+    std::cout << "FIRST" << std::endl;
+    std::this_thread::sleep_for(std::chrono::duration<double>(options.real("warmup-s", 1)));
+    const Measure measure;
+    uint64_t accepted = 0;
+    uint64_t refused = 0;
+    const auto end = Clock::now() + std::chrono::duration<double>(options.real("duration", 5));
+    while (Clock::now() < end) {
+        if (send(accepted)) {
+            ++accepted;
+        } else {
+            ++refused;
+            poll(10);
+        }
+    }
+    nlohmann::json out;
+    measure.finish(out, accepted, accepted * value_size);
+    out["errors"] = 0;
+    out["refused"] = refused;
+    return out;
+}
 
 /// Mode produce, whichever the client: warms up, then measures until the last report. With one thread it sends and serves reports in
 /// turn; with more, they send and this one serves. `Sender` has sent(), has_room() and reports(); send(sender, most) sends up to

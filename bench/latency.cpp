@@ -14,32 +14,52 @@ namespace ottla::bench {
 
 namespace {
 
+/// When each message was sent, and how long its report took. Written by the one thread that sends and the one that serves reports.
+struct Sendings {
+    explicit Sendings(const Pace& p) : pace(p), sent(p.total) { samples.reserve(p.total); }
+
+    /// Message i leaves now. What its report shall bring back.
+    void* begin(uint64_t i) {
+        sent[i] = Clock::now();
+        return reinterpret_cast<void*>(i + 1);
+    }
+
+    void report(const Delivery& delivery) {
+        const auto i = reinterpret_cast<uintptr_t>(delivery.opaque()) - 1;
+        if (delivery.error()) {
+            ++errors;
+            last.note(delivery.error().message());
+        } else if (i >= pace.skip) {
+            samples.push_back(microseconds(Clock::now() - sent[i]));
+        }
+        done.fetch_add(1, std::memory_order_release);
+    }
+
+    void tell(nlohmann::json& out) {
+        out["errors"] = errors;
+        add_percentiles(out, samples);
+    }
+
+    const Pace& pace;
+    std::vector<Clock::time_point> sent;
+    std::vector<double> samples;
+    uint64_t errors = 0;
+    std::atomic<uint64_t> done = 0;
+    LastError last;
+};
+
 /// One thread, the application's own loop: a timer sends, and reports are served after each handler.
 nlohmann::json latency_embedded(const Options& options) {
     Values values(options);
     Pace pace(options);
     const std::string topic = options.topic();
-    std::vector<Clock::time_point> sent(pace.total);
-    std::vector<double> samples;
-    samples.reserve(pace.total);
-    uint64_t done = 0;
-    uint64_t errors = 0;
-    LastError last;
+    Sendings sendings(pace);
     Patience patience(options);
     boost::asio::io_context io;
     Producer producer(
         producer_config(options),
         Engine(io.get_executor()),
-        producer_options(last, [&](const Delivery& delivery) {
-            const auto i = reinterpret_cast<uintptr_t>(delivery.opaque()) - 1;
-            if (delivery.error()) {
-                ++errors;
-                last.note(delivery.error().message());
-            } else if (i >= pace.skip) {
-                samples.push_back(microseconds(Clock::now() - sent[i]));
-            }
-            ++done;
-        })
+        producer_options(sendings.last, [&](const Delivery& delivery) { sendings.report(delivery); })
     );
     pace.start = Clock::now();
     std::optional<Measure> measure;
@@ -51,25 +71,23 @@ nlohmann::json latency_embedded(const Options& options) {
             for (; next < pace.total && Clock::now() >= pace.due(next); ++next) {
                 if (next == pace.skip)
                     measure.emplace();
-                sent[next] = Clock::now();
-                producer.produce({.topic = topic, .value = values.next()}, reinterpret_cast<void*>(next + 1));
+                producer.produce({.topic = topic, .value = values.next()}, sendings.begin(next));
             }
             if (next < pace.total)
                 wait();
         });
     };
     wait();
-    while (done < pace.total) {
+    while (sendings.done < pace.total) {
         io.run_one_for(100ms);
         if (producer.poll(0ms))
             patience.renew();
         else
-            patience.test(last.text());
+            patience.test(sendings.last.text());
     }
     nlohmann::json out;
     measure->finish(out, pace.total - pace.skip, (pace.total - pace.skip) * values.size());
-    out["errors"] = errors;
-    add_percentiles(out, samples);
+    sendings.tell(out);
     return out;
 }
 
@@ -81,22 +99,8 @@ nlohmann::json run_latency(const Options& options) {
     Values values(options);
     Pace pace(options);
     const std::string topic = options.topic();
-    std::vector<Clock::time_point> sent(pace.total);
-    std::vector<double> samples;
-    samples.reserve(pace.total);
-    std::atomic<uint64_t> done = 0;
-    uint64_t errors = 0;
-    LastError last;
-    Producer producer(producer_config(options), producer_options(last, [&](const Delivery& delivery) {
-                          const auto i = reinterpret_cast<uintptr_t>(delivery.opaque()) - 1;
-                          if (delivery.error()) {
-                              ++errors;
-                              last.note(delivery.error().message());
-                          } else if (i >= pace.skip) {
-                              samples.push_back(microseconds(Clock::now() - sent[i]));
-                          }
-                          done.fetch_add(1, std::memory_order_release);
-                      }));
+    Sendings sendings(pace);
+    Producer producer(producer_config(options), producer_options(sendings.last, [&](const Delivery& delivery) { sendings.report(delivery); }));
     std::jthread server([&](const std::stop_token& stop
                         ) { // serves reports as they come; the sender keeps its schedule
         while (!stop.stop_requested())
@@ -108,13 +112,12 @@ nlohmann::json run_latency(const Options& options) {
         std::this_thread::sleep_until(pace.due(i));
         if (i == pace.skip)
             measure.emplace();
-        sent[i] = Clock::now();
-        producer.produce({.topic = topic, .value = values.next()}, reinterpret_cast<void*>(i + 1));
+        producer.produce({.topic = topic, .value = values.next()}, sendings.begin(i));
     }
     Patience patience(options);
-    for (uint64_t seen = 0; done < pace.total; seen = done) {
+    for (uint64_t seen = 0; sendings.done < pace.total; seen = sendings.done) {
         std::this_thread::sleep_for(1ms);
-        if (seen != done)
+        if (seen != sendings.done)
             patience.renew();
         else
             patience.test("");
@@ -123,8 +126,7 @@ nlohmann::json run_latency(const Options& options) {
     measure->finish(out, pace.total - pace.skip, (pace.total - pace.skip) * values.size());
     server.request_stop();
     server.join();
-    out["errors"] = errors;
-    add_percentiles(out, samples);
+    sendings.tell(out);
     return out;
 }
 

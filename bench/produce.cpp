@@ -1,6 +1,5 @@
 // Modes produce and stalled: CPU per message at full speed, from one thread or several, one record a call or many, copied or
 // lent; memory behind a broker that does not answer.
-#include <iostream>
 #include <thread>
 
 #include "clients.hpp"
@@ -104,37 +103,22 @@ nlohmann::json run_stalled(const Options& options) {
     LastError last;
     Patience patience(options);
     Producer producer(producer_config(options), producer_options(last, [&](const Delivery&) { first = true; }));
-    producer.produce({.topic = topic, .value = values.next()});
+    const auto send = [&](uint64_t i) {
+        ProducerRecord record{.topic = topic, .value = values.next()};
+        if (keyed)
+            record.key = keys.of(i);
+        error_code ec;
+        producer.produce(record, nullptr, ec);
+        if (ec && ec != Errc::_queue_full)
+            throw KafkaException(Error(ec, "produce"));
+        return !ec;
+    };
+    send(0);
     while (!first) {
         producer.poll(100ms);
         patience.test(last.text());
     }
-    std::cout << "FIRST" << std::endl;
-    std::this_thread::sleep_for(std::chrono::duration<double>(options.real("warmup-s", 1)));
-    const Measure measure;
-    uint64_t accepted = 0;
-    uint64_t refused = 0;
-    const auto end = Clock::now() + std::chrono::duration<double>(options.real("duration", 5));
-    while (Clock::now() < end) {
-        ProducerRecord record{.topic = topic, .value = values.next()};
-        if (keyed)
-            record.key = keys.of(accepted);
-        error_code ec;
-        producer.produce(record, nullptr, ec);
-        if (ec == Errc::_queue_full) {
-            ++refused;
-            producer.poll(10ms);
-        } else if (ec) {
-            throw KafkaException(Error(ec, "produce"));
-        } else {
-            ++accepted;
-        }
-    }
-    nlohmann::json out;
-    measure.finish(out, accepted, accepted * values.size());
-    out["errors"] = 0;
-    out["refused"] = refused;
-    return out;
+    return measure_stalled(options, values.size(), send, [&](int ms) { producer.poll(std::chrono::milliseconds(ms)); });
 }
 
 } // namespace ottla::bench

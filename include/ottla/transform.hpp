@@ -57,6 +57,7 @@ private:
     enum class Phase : uint8_t { fresh, rewinding, reading, open, committing, aborting };
 
     void go_on();
+    void give_up();
     void rewind();
     void abort();
     std::vector<Message> gather(std::chrono::milliseconds timeout);

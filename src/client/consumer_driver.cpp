@@ -40,8 +40,7 @@ void ConsumerDriver::start() {
         cluster_->caller(), cluster_->metadata(), queue_, config_, lane_owner, random_seed(), events_.log()
     );
     loop_->scheduler().add(*fetcher_);
-    if (config_.statistics_interval.count() > 0)
-        loop_->scheduler().add(statistics_);
+    loop_->scheduler().add(statistics_);
     loop_->add_source(*this);
 }
 

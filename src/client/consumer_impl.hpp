@@ -13,6 +13,7 @@
 
 #include "client/consumer_driver.hpp"
 #include "client/slice_reader.hpp"
+#include "core/fetch/committed_offsets.hpp"
 #include "core/fetch/offset_query.hpp"
 
 namespace ottla::client {
@@ -93,8 +94,7 @@ private:
     std::vector<int64_t> query(std::vector<core::OffsetQuery> queries, std::chrono::milliseconds timeout);
     void run_async(std::shared_ptr<AsyncPoll> op);
     static Duration time_limit(std::chrono::milliseconds timeout);
-    using CommittedReply = MoveOnlyFunction<void(Result<std::vector<CommittedOffset>>)>;
-    void ask_committed(std::vector<TopicPartition> partitions, Duration limit, CommittedReply reply);
+    void ask_committed(std::vector<TopicPartition> partitions, Duration limit, core::CommittedReply reply);
 
     const std::shared_ptr<ConsumerDriver> driver_;
     mutable std::mutex use_; ///< uncontended unless an asynchronous poll runs elsewhere

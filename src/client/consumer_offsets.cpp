@@ -2,16 +2,15 @@
 #include <future>
 
 #include "client/consumer_impl.hpp"
-#include "core/fetch/committed_offsets.hpp"
 #include "engine/complete.hpp"
 
 namespace ottla::client {
 namespace {
 
-/// The promise of an answer; broken when the client goes away first.
+/// A reply that comes in any case: with _destroy when the client goes away first.
 class Pending {
 public:
-    explicit Pending(MoveOnlyFunction<void(Result<std::vector<CommittedOffset>>)> reply)
+    explicit Pending(core::CommittedReply reply)
         : reply_(std::move(reply)) {}
 
     Pending(Pending&&) = default;
@@ -24,12 +23,12 @@ public:
     void operator()(Result<std::vector<CommittedOffset>> answer) { std::exchange(reply_, {})(std::move(answer)); }
 
 private:
-    MoveOnlyFunction<void(Result<std::vector<CommittedOffset>>)> reply_;
+    core::CommittedReply reply_;
 };
 
 } // namespace
 
-void ConsumerImpl::ask_committed(std::vector<TopicPartition> partitions, Duration limit, CommittedReply reply) {
+void ConsumerImpl::ask_committed(std::vector<TopicPartition> partitions, Duration limit, core::CommittedReply reply) {
     const auto& config = driver_->config();
     core::CommittedQuery query{
         .group = config.group_id,

@@ -146,8 +146,7 @@ void ProducerImpl::start(TimePoint now) {
         transaction_.emplace(std::move(transaction_ports), config_, accumulator_, *core_, events_, seed + 3);
         loop_->scheduler().add(*transaction_);
     }
-    if (config_.statistics_interval.count() > 0)
-        loop_->scheduler().add(statistics_);
+    loop_->scheduler().add(statistics_);
     loop_->add_source(*this);
     drain(now);
 }

@@ -46,19 +46,23 @@ size_t Transform::step(milliseconds timeout) {
     } catch (const KafkaException& e) {
         if (e.error().fatal() || producer_.fatal_error() || phase_ != Phase::open)
             throw;
-        phase_ = Phase::aborting;
-        go_on();
+        give_up();
         // The transaction's own failure is cured by doing it again; any other comes from the function.
         if (!e.error().txn_requires_abort() && e.error().code() != Errc::_state)
             throw;
         return 0;
     } catch (...) {
-        phase_ = Phase::aborting;
-        go_on();
+        give_up();
         throw;
     }
     phase_ = Phase::committing;
     return commit();
+}
+
+/// The transaction is aborted and what was read for it will be read again, now or by the next call.
+void Transform::give_up() {
+    phase_ = Phase::aborting;
+    go_on();
 }
 
 /// From wherever the last call stopped to where reading can go on.
@@ -130,8 +134,7 @@ size_t Transform::commit() {
     } catch (const KafkaException& e) {
         if (e.error().retriable() || e.error().fatal() || producer_.fatal_error())
             throw;
-        phase_ = Phase::aborting;
-        go_on();
+        give_up();
         if (!e.error().txn_requires_abort())
             throw;
         return 0;

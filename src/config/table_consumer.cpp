@@ -64,7 +64,7 @@ constexpr Property rows[] = {
      .doc = "Pause of a partition, in ms, after an error that lasts."},
 
     // --- groups
-    {.name = "group.id", .scope = C, .importance = high, .target = &cfg::group_id, 
+    {.name = "group.id", .scope = C, .importance = high, .target = &cfg::group_id,
      .doc = "The group whose committed offsets are asked for, and committed with transactions. Membership does not exist yet."},
     {.name = "group.instance.id", .scope = C, .importance = medium, .effect = later,
      .doc = "Name of a member across restarts, so that a short absence moves no partitions (KIP-345)."},

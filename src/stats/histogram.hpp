@@ -1,10 +1,12 @@
 // Distributions of durations and sizes: a log-linear histogram, and the window over it that rolls once an interval.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <vector>
 
 #include <ottla/metrics.hpp>
+#include <ottla/types.hpp>
 
 namespace ottla::stats {
 
@@ -37,6 +39,8 @@ private:
 class Window {
 public:
     void add(int64_t value) { current_.add(value); }
+    /// In microseconds.
+    void add(Duration duration) { current_.add(std::chrono::duration_cast<std::chrono::microseconds>(duration).count()); }
     /// The interval is over.
     void roll() {
         last_ = current_.summary();

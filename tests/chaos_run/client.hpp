@@ -29,10 +29,8 @@ struct World {
     int status = 0; ///< to exit with
 };
 
-/// Of a copier that another one has replaced.
-constexpr int status_fenced = 3;
-/// Of a copier that ended with another fatal error.
-constexpr int status_fatal = 4;
+/// Of a copier that ended with a fatal error, as one does that another has replaced; its ledger names the error.
+constexpr int status_fatal = 3;
 
 /// What all clients have in common: requests that are given up sooner than a stopped broker goes on.
 ottla::Config common_config(const Settings& settings);

@@ -29,7 +29,7 @@ public:
             transform_->close();
         } catch (const ottla::KafkaException& e) {
             world_.ledger.note("fatal copier " + e.error().name());
-            world_.status = e.error().code() == ottla::Errc::_fenced ? status_fenced : status_fatal;
+            world_.status = status_fatal;
             transform_.reset();
         }
     }

@@ -293,36 +293,19 @@ nlohmann::json stalled(const Options& options) {
     Patience patience(options);
     Handle producer(options, producer_type, &reports);
     const auto send = [&](uint64_t i) {
-        return producer.try_send(
+        const int error = producer.try_send(
             Handle::Call::producev, values.next(), keyed ? keys.of(i) : std::string_view(), -1, nullptr, copy_flag
         );
+        if (error && error != queue_full)
+            throw std::runtime_error("produce: error " + std::to_string(error));
+        return error == 0;
     };
     send(0);
     while (reports.done == 0) {
         producer.poll(100);
         patience.test("");
     }
-    std::cout << "FIRST" << std::endl;
-    std::this_thread::sleep_for(std::chrono::duration<double>(options.real("warmup-s", 1)));
-    const Measure measure;
-    uint64_t accepted = 0;
-    uint64_t refused = 0;
-    const auto end = Clock::now() + std::chrono::duration<double>(options.real("duration", 5));
-    while (Clock::now() < end) {
-        const int error = send(accepted);
-        if (error == queue_full) {
-            ++refused;
-            producer.poll(10);
-        } else if (error) {
-            throw std::runtime_error("produce: error " + std::to_string(error));
-        } else {
-            ++accepted;
-        }
-    }
-    nlohmann::json out;
-    measure.finish(out, accepted, accepted * values.size());
-    out["errors"] = 0;
-    out["refused"] = refused;
+    nlohmann::json out = measure_stalled(options, values.size(), send, [&](int ms) { producer.poll(ms); });
     // What waits would be waited for: nothing more is asked of this process.
     out["client"] = "librdkafka";
     out["mode"] = "stalled";

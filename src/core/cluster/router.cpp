@@ -17,8 +17,6 @@ PendingCall::RawResult failure(Error error, bool maybe_sent) {
     return CallError(std::move(error), maybe_sent);
 }
 
-int64_t to_us(Duration duration) { return std::chrono::duration_cast<std::chrono::microseconds>(duration).count(); }
-
 bool is_transport(Errc code) {
     switch (code) {
     case Errc::_transport:
@@ -358,7 +356,6 @@ void Router::open(const PeerKey& key, Peer& peer, TimePoint now) {
         .max_in_flight = static_cast<size_t>(config_.max_in_flight),
         .read_ahead = key.lane == Lane::fetch ? size_t{4096} : FrameReader::block_size,
         .assumed_versions = {},
-        .counters = &peer.numbers->counters,
     };
     const auto old = assumed_old_.find(peer.address);
     if (!config_.api_version_request || (old != assumed_old_.end() && now < old->second))
@@ -368,7 +365,7 @@ void Router::open(const PeerKey& key, Peer& peer, TimePoint now) {
     log_.debug(LogContext::broker, "CONNECT", "{}: connecting", name);
     peer.numbers->name = name;
     peer.numbers->address = peer.address;
-    peer.connection = std::make_unique<Connection>(std::move(config), key.node, std::move(name), *this);
+    peer.connection = std::make_unique<Connection>(std::move(config), key.node, std::move(name), *this, peer.numbers->counters);
     peer.quiet_until = {}; // that was said to the connection before it
     peer.connection->open(links_, address->host, address->port, now);
     note_state(key.node, now);
@@ -428,7 +425,7 @@ void Router::send(Connection& connection, Queued queued, TimePoint now) {
     stats::BrokerNumbers& numbers = numbers_[connection.node()];
     numbers.counters.retries += queued.tries > 0;
     if (measures_)
-        numbers.send_wait.add(to_us(now - queued.waiting));
+        numbers.send_wait.add(now - queued.waiting);
     const int32_t messages = call.options.messages;
     log_.debug(
         LogContext::protocol,

@@ -23,14 +23,14 @@ Router::Peer& Router::peer_of(const PeerKey& key) {
 
 void Router::tell_request(const Queued& queued, const PendingCall::RawResult& result, int32_t node, TimePoint now) {
     stats::BrokerNumbers& numbers = numbers_[node];
-    const microseconds rtt = to_us(now - queued.sent);
+    const Duration rtt = now - queued.sent;
     if (measures_ && result && queued.call.options.expects_response)
-        numbers.rtt.add(rtt.count());
+        numbers.rtt.add(rtt);
     events_.on_request(
         {.broker = numbers.name,
          .node = node,
          .api = msg::to_string(queued.call.api_key),
-         .rtt = rtt,
+         .rtt = to_us(rtt),
          .response_bytes = result ? result->frame.size() : 0,
          .error = result ? error_code() : result.error().code});
 }

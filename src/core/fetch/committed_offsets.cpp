@@ -102,7 +102,7 @@ std::vector<CommittedOffset> read(const std::vector<TopicPartition>& wanted, con
 } // namespace
 
 void query_committed(
-    Caller& caller, CommittedQuery query, const CallScope& scope, MoveOnlyFunction<void(Result<std::vector<CommittedOffset>>)> reply) {
+    Caller& caller, CommittedQuery query, const CallScope& scope, CommittedReply reply) {
     auto request = request_of(query);
     const CallOptions options{.timeout = query.timeout, .max_version = last_by_name, .min_version = first_in_cluster};
     Coordinator coordinator{CoordinatorType::group, query.group};

@@ -16,9 +16,11 @@ struct CommittedQuery {
     Duration timeout{};
 };
 
+using CommittedReply = MoveOnlyFunction<void(Result<std::vector<CommittedOffset>>)>;
+
 /// `scope` outlives the call. `reply` gets one element for each partition of the query, in its order. A coordinator that moves or is
 /// coming up, and offsets that are not stable yet, are asked for again within the time limit. Errors: of the group, _timed_out.
 void query_committed(
-    Caller& caller, CommittedQuery query, const CallScope& scope, MoveOnlyFunction<void(Result<std::vector<CommittedOffset>>)> reply);
+    Caller& caller, CommittedQuery query, const CallScope& scope, CommittedReply reply);
 
 } // namespace ottla::core

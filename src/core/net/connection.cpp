@@ -33,13 +33,12 @@ auto milliseconds_between(TimePoint from, TimePoint to) {
 
 } // namespace
 
-Connection::Connection(ConnectionConfig config, int32_t node, std::string name, Owner& owner)
+Connection::Connection(ConnectionConfig config, int32_t node, std::string name, Owner& owner, stats::BrokerCounters& counters)
     : config_(std::move(config))
     , node_(node)
     , name_(std::move(name))
     , owner_(owner)
-    , own_counters_(config_.counters ? nullptr : std::make_unique<stats::BrokerCounters>())
-    , counters_(config_.counters ? *config_.counters : *own_counters_)
+    , counters_(counters)
     , reader_(config_.max_response, config_.read_ahead) {}
 
 Connection::~Connection() = default;

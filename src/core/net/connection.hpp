@@ -33,7 +33,6 @@ struct ConnectionConfig {
     size_t read_ahead = FrameReader::block_size;
     /// Set: the broker is taken to be of that old release and is not asked for its versions.
     std::optional<ApiVersions> assumed_versions;
-    stats::BrokerCounters* counters = nullptr; ///< outlive the connection; null: its own
 };
 
 class Connection final : public LinkUser {
@@ -64,7 +63,8 @@ public:
         virtual void on_down(Connection& connection, const Error& error, TimePoint now) = 0;
     };
 
-    Connection(ConnectionConfig config, int32_t node, std::string name, Owner& owner);
+    /// `counters`, like `owner`, outlive it.
+    Connection(ConnectionConfig config, int32_t node, std::string name, Owner& owner, stats::BrokerCounters& counters);
     ~Connection() override;
 
     void open(LinkFactory& links, const std::string& host, uint16_t port, TimePoint now);
@@ -135,7 +135,6 @@ private:
     const int32_t node_;
     const std::string name_;
     Owner& owner_;
-    std::unique_ptr<stats::BrokerCounters> own_counters_;
     stats::BrokerCounters& counters_;
     State state_ = State::opening;
     ApiVersions versions_;

@@ -16,7 +16,7 @@ void ProducerCore::count_sent(Partition& partition, Batch& batch, int32_t leader
     TopicNumbers& numbers = numbers_[batch.topic];
     numbers.batch_bytes.add(bytes);
     numbers.batch_messages.add(batch.count);
-    queue_times_[leader].add(std::chrono::duration_cast<std::chrono::microseconds>(now - batch.opened).count());
+    queue_times_[leader].add(now - batch.opened);
 }
 
 void ProducerCore::count_outcome(const Batch& batch) {
@@ -92,12 +92,12 @@ void ProducerCore::gather(Metrics& all, TimePoint now) const {
         const TopicInfo* info = cluster_.metadata.find(topic->name);
         if (info)
             metrics.metadata_age = std::chrono::duration_cast<milliseconds>(now - cluster_.metadata.last_answer());
+        PartitionMetrics& unassigned = metrics.partitions[partition_any];
         if (const auto numbers = numbers_.find(topic); numbers != numbers_.end()) {
             metrics.batch_bytes = numbers->second.batch_bytes.shown();
             metrics.batch_messages = numbers->second.batch_messages.shown();
-            metrics.partitions[partition_any].messages_failed = numbers->second.unassigned_failed;
+            unassigned.messages_failed = numbers->second.unassigned_failed;
         }
-        PartitionMetrics& unassigned = metrics.partitions[partition_any];
         const PartitionBuffer::Held held = topic->unassigned.held();
         unassigned.messages_queued = held.messages;
         unassigned.bytes_queued = held.bytes;

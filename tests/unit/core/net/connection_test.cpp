@@ -14,7 +14,7 @@ namespace {
 const TimePoint start{1h};
 
 struct World : Connection::Owner {
-    explicit World(ConnectionConfig config = {}) : connection(std::move(config), 1, "broker:9092/1", *this) {
+    explicit World(ConnectionConfig config = {}) : connection(std::move(config), 1, "broker:9092/1", *this, counters) {
         connection.open(network, "broker", 9092, start);
         link = network.links.at(0);
     }
@@ -56,6 +56,7 @@ struct World : Connection::Owner {
     }
 
     test::FakeNetwork network;
+    stats::BrokerCounters counters;
     Connection connection;
     test::FakeLink* link = nullptr;
     int ready = 0;
