@@ -34,8 +34,8 @@ struct ProducerRecord {
     int32_t partition = partition_any; ///< partition_any: the partitioner decides
     int64_t timestamp_ms = 0;          ///< 0: now
     std::span<const Header> headers{};
-    /// The value is not copied but sent from where it is, if it is larger than message.copy.max.bytes: its bytes must stay as they
-    /// are until the message's report. Delivery::value() is then this very pointer. The report of a message that failed waits
+    /// The value is not copied but sent from where it is, if it is larger than message.copy.max.bytes (4095 if not set): its bytes must
+    /// stay as they are until the message's report. Delivery::value() is then this very pointer. The report of a message that failed waits
     /// until no connection reads the value any more, up to socket.timeout.ms. Without effect in async_send, which copies.
     bool lend_value = false;
 };

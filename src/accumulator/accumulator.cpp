@@ -89,7 +89,7 @@ Accumulator::Accumulator(AccumulatorConfig config, std::function<void()> wake, s
     , wake_(std::move(wake))
     , serial_(next_serial.fetch_add(1, std::memory_order_relaxed))
     , lent_(std::move(deliver))
-    , supplies_{chunks_, batches_, config.limits, config.copy_max} {}
+    , supplies_{chunks_, batches_, config.limits, config.copy_max, config.sum_from} {}
 
 Accumulator::~Accumulator() = default;
 

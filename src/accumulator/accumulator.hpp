@@ -52,6 +52,7 @@ struct AccumulatorConfig {
     int64_t max_bytes = int64_t{1} << 30; ///< queue.buffering.max.kbytes
     size_t max_record_bytes = 1'000'000; ///< message.max.bytes, of key, value and headers
     size_t copy_max = 65535; ///< message.copy.max.bytes: larger values that are lent are not copied
+    size_t sum_from = SIZE_MAX; ///< larger records are checksummed at once
     config::Partitioner partitioner = config::Partitioner::consistent_random;
     std::chrono::milliseconds sticky{10}; ///< sticky.partitioning.linger.ms; zero: each record anew
     bool adaptive = false; ///< keyless records stick for a batch's size, and prefer short queues (KIP-794)

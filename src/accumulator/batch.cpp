@@ -18,6 +18,7 @@ void Batch::reset() {
     bytes = 0;
     payload_bytes = 0;
     base_timestamp_ms = max_timestamp_ms = 0;
+    summed = {};
     packed = Buffer();
     packed_by = Compression::none;
     wire.clear();

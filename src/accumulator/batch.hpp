@@ -14,7 +14,7 @@
 #include <ottla/types.hpp>
 
 #include "base/varint.hpp"
-#include "record/batch_header.hpp"
+#include "record/builder.hpp"
 
 namespace ottla::accumulator {
 
@@ -75,6 +75,7 @@ struct Batch {
     size_t payload_bytes = 0;          ///< keys and values: what the credit counts
     int64_t base_timestamp_ms = 0;
     int64_t max_timestamp_ms = 0;
+    record::Summed summed;             ///< of its records, while they were in the cache
     TimePoint opened{};
 
     // --- set when it is sealed

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "accumulator/lent_value.hpp"
+#include "base/crc32c.hpp"
 #include "record/record_writer.hpp"
 
 namespace ottla::accumulator {
@@ -22,6 +23,8 @@ void PartitionBuffer::open(TimePoint since) {
     // One precise stamp a batch: linger, timeout and latency count from it.
     open_->opened = since == TimePoint{} ? precise_now() : since;
     begin_chunk({supplies_.chunks.take(small_chunk), record::batch_header_size, record::batch_header_size});
+    summed_chunk_ = 0;
+    summed_at_ = record::batch_header_size;
     if (load.fetch_add(1, std::memory_order_relaxed) <= 0)
         progress.store(open_->opened, std::memory_order_relaxed);
 }
@@ -45,6 +48,24 @@ void PartitionBuffer::begin_chunk(Chunk chunk) {
 void PartitionBuffer::end_chunk() {
     Chunk& chunk = open_->chunks.back();
     chunk.end = static_cast<size_t>(at_ - chunk.memory.data());
+}
+
+// Continues the checksum over all that is in the batch: large records are still in the cache, and will not be when it is sealed.
+void PartitionBuffer::sum_up() {
+    end_chunk();
+    record::Summed& summed = open_->summed;
+    const auto& chunks = open_->chunks;
+    for (;; summed_at_ = chunks[++summed_chunk_].begin) {
+        size_t known = summed_at_ - chunks[summed_chunk_].begin;
+        chunks[summed_chunk_].for_each_piece([&](std::span<const uint8_t> bytes) {
+            const auto rest = bytes.subspan(std::exchange(known, 0));
+            summed.crc = crc32c(summed.crc, rest.data(), rest.size());
+            summed.bytes += rest.size();
+        });
+        if (summed_chunk_ + 1 == chunks.size())
+            break;
+    }
+    summed_at_ = chunks.back().end;
 }
 
 // A record whose value stays where it is: a chunk of its own, in memory that the next one goes on with. Returns its size.
@@ -100,6 +121,8 @@ PartitionBuffer::Appended PartitionBuffer::add(const SendRecord& record) {
         at_ = end;
         room_ -= size;
         batch.bytes += size;
+        if (size > supplies_.sum_from) [[unlikely]]
+            sum_up();
     }
     batch.payload_bytes += record.payload;
     batch.max_timestamp_ms = std::max(batch.max_timestamp_ms, record.timestamp_ms);

@@ -28,6 +28,7 @@ struct Supplies {
     BatchPool& batches;
     BatchLimits limits;
     size_t copy_max = 65535; ///< message.copy.max.bytes: larger values that are lent are not copied
+    size_t sum_from = SIZE_MAX; ///< larger records are checksummed at once
 };
 
 struct SendRecord {
@@ -111,6 +112,7 @@ private:
     Batch* take_open();
     void begin_chunk(Chunk chunk);
     void end_chunk();
+    void sum_up();
     size_t gather(Batch& batch, const SendRecord& record, int64_t timestamp_delta);
 
     Topic& topic_;
@@ -120,6 +122,8 @@ private:
     Batch* open_ = nullptr;
     uint8_t* at_ = nullptr; ///< where the open batch's last chunk goes on; its end is set when it is complete
     size_t room_ = 0;       ///< there
+    size_t summed_chunk_ = 0; ///< up to where the open batch is summed: its chunk, and the place there
+    size_t summed_at_ = 0;
     BatchList full_;
     size_t full_count_ = 0;
 };

@@ -95,7 +95,39 @@ const bool has_sse42 = __builtin_cpu_supports("sse4.2");
 
 #endif
 
+// Polynomials over GF(2), bit 31 the constant term: as checksums are kept.
+constexpr uint32_t one = 1u << 31;
+
+constexpr uint32_t multiply(uint32_t a, uint32_t b) {
+    uint32_t product = 0;
+    for (uint32_t bit = one; bit; bit >>= 1) {
+        if (a & bit)
+            product ^= b;
+        b = (b >> 1) ^ (b & 1 ? polynomial : 0);
+    }
+    return product;
+}
+
+// powers[k] is x to the power of 2^k, for whole bytes from k = 3 on.
+constexpr auto make_powers() {
+    std::array<uint32_t, 64> powers{};
+    powers[0] = one >> 1;
+    for (size_t k = 1; k < powers.size(); ++k)
+        powers[k] = multiply(powers[k - 1], powers[k - 1]);
+    return powers;
+}
+
+constexpr auto powers = make_powers();
+
 } // namespace
+
+uint32_t crc32c_join(uint32_t first, uint32_t second, size_t second_size) {
+    // What inverts a checksum at its start and end cancels out.
+    for (size_t k = 3; second_size; ++k, second_size >>= 1)
+        if (second_size & 1)
+            first = multiply(powers[k], first);
+    return first ^ second;
+}
 
 uint32_t detail::crc32c_tables(uint32_t crc, const void* data, size_t size) {
     const auto* at = static_cast<const uint8_t*>(data);

@@ -137,6 +137,7 @@ void ProducerImpl::start(TimePoint now) {
         .produce_version = [this](int32_t node) { return cluster_->usable_version(node, msg::ApiKey::produce); },
         .unsent = [this](int32_t node) { return cluster_->unsent(node, core::Lane::produce, own_lane); },
         .prepare = [this](int32_t node) { cluster_->prepare(node, core::Lane::produce, own_lane); },
+        .long_turns = !loop_->embedded(),
     };
     core_.emplace(accumulator_, std::move(ports), config_, static_cast<BatchSink&>(*this), events_, own_lane, seed + 2);
     loop_->scheduler().add(*core_);

@@ -81,6 +81,8 @@ private:
                 return clash("linger.ms", "must be less than", "message.timeout.ms");
             s_.adjust("linger.ms", limit - 1);
         }
+        if (!s_.is_given("message.copy.max.bytes"))
+            s_.adjust("message.copy.max.bytes", 4095); // below, copying a lent value costs less
         if (!s_.is_given("sticky.partitioning.linger.ms"))
             s_.adjust("sticky.partitioning.linger.ms", std::min(std::llround(s_.real("linger.ms") * 2), 900'000LL));
         return java() ? java_producer() : Error();

@@ -16,6 +16,7 @@ using asio::ip::tcp;
 constexpr size_t read_limit = 1024 * 1024; // a turn, a stream
 constexpr size_t catch_up_limit = 64 * read_limit;
 constexpr size_t write_limit = 256 * 1024; // a turn, a stream: about 0.2 ms
+constexpr size_t long_write_limit = 4 * 1024 * 1024; // where nothing else runs on the thread
 constexpr size_t max_pieces = 64;
 
 std::string text_of(const tcp::endpoint& endpoint) {
@@ -28,6 +29,7 @@ std::string text_of(const tcp::endpoint& endpoint) {
 TcpStream::TcpStream(LoopBase& loop, LinkOptions options, core::LinkUser& user, std::string host, uint16_t port)
     : loop_(&loop)
     , options_(options)
+    , write_limit_(loop.embedded() ? write_limit : long_write_limit)
     , user_(&user)
     , host_(std::move(host))
     , port_(port)
@@ -133,7 +135,7 @@ void TcpStream::flush() {
 
 void TcpStream::write() {
     wants_write_ = false;
-    for (size_t left = write_limit; usable() && open_ && writable_;) {
+    for (size_t left = write_limit_; usable() && open_ && writable_;) {
         iovec pieces[max_pieces];
         size_t count = user_->gather(pieces);
         if (count == 0)

@@ -46,6 +46,7 @@ private:
 
     LoopBase* loop_; ///< null once closed
     const LinkOptions options_;
+    const size_t write_limit_; ///< of a turn
     core::LinkUser* user_;
     const std::string host_;
     const uint16_t port_;

@@ -21,16 +21,21 @@ int64_t greatest_timestamp(std::span<const BuildRecord> records) {
 
 } // namespace
 
-void seal(uint8_t* head, BatchHeader header, std::span<const Span> body) {
+void seal(uint8_t* head, BatchHeader header, std::span<const Span> body, Summed summed) {
     size_t size = batch_header_size;
     for (const Span part : body)
         size += part.size();
     header.batch_length = static_cast<int32_t>(size - batch_prefix_size);
     write_batch_header(head, header);
-    uint32_t crc = crc32c(0, head + at::attributes, batch_header_size - at::attributes);
-    for (const Span part : body)
-        crc = crc32c(crc, part.data(), part.size());
-    store_be(head + at::crc, crc);
+    const uint32_t of_head = crc32c(0, head + at::attributes, batch_header_size - at::attributes);
+    uint32_t crc = summed.bytes ? summed.crc : of_head;
+    size_t known = summed.bytes;
+    for (const Span part : body) {
+        const size_t skipped = std::min(known, part.size());
+        known -= skipped;
+        crc = crc32c(crc, part.data() + skipped, part.size() - skipped);
+    }
+    store_be(head + at::crc, summed.bytes ? crc32c_join(of_head, crc, size - batch_header_size) : crc);
 }
 
 Result<Buffer> compress_body(codec::Compressor& compressor, Compression codec, int level, std::span<const Span> body) {

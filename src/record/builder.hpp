@@ -15,9 +15,15 @@
 
 namespace ottla::record {
 
+/// The checksum of the first bytes of some records.
+struct Summed {
+    uint32_t crc = 0;
+    size_t bytes = 0;
+};
+
 /// Writes `header` at `head` (batch_header_size bytes), filling in batch_length and crc for the records in `body`, which
-/// follow the head on the wire in this order.
-void seal(uint8_t* head, BatchHeader header, std::span<const std::span<const uint8_t>> body);
+/// follow the head on the wire in this order. `summed`: what is known of them already.
+void seal(uint8_t* head, BatchHeader header, std::span<const std::span<const uint8_t>> body, Summed summed = {});
 
 /// The records of `body` compressed, with batch_header_size bytes left free at the start. It may be larger than what went in.
 Result<Buffer> compress_body(codec::Compressor& compressor, Compression codec, int level, std::span<const std::span<const uint8_t>> body);

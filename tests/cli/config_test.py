@@ -44,7 +44,7 @@ class ConfigTest(unittest.TestCase):
         self.assertEqual(("100", "adjusted"), values["sticky.partitioning.linger.ms"])
         self.assertEqual(("100", "default"), values["retry.backoff.ms"])
         self.assertNotIn("fetch.min.bytes", values)
-        self.assertEqual({"linger.ms", "sticky.partitioning.linger.ms"}, set(self.in_force("-c", "-X", "linger.ms=50")))
+        self.assertEqual({"linger.ms", "sticky.partitioning.linger.ms", "message.copy.max.bytes"}, set(self.in_force("-c", "-X", "linger.ms=50")))
         self.assertIn("fetch.min.bytes", self.in_force("-k", "consumer"))
 
     def test_dump_masks_secrets(self):

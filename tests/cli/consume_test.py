@@ -59,8 +59,8 @@ class PlaceTest(ClusterTest):
         stamps = []
         for part in (b"one", b"two", b"three"):
             stamps.append(int(time.time() * 1000))
-            self.produce(topic, part + b"\n")
             time.sleep(0.05)  # messages get their times from a clock that advances in ticks
+            self.produce(topic, part + b"\n")
         stamps.append(int(time.time() * 1000) + 1)
         for options, expected in (
             (["s@0"], ["one", "two", "three"]),

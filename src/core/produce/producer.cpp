@@ -43,7 +43,7 @@ ProducerCore::ProducerCore(
     , log_(events, config.debug)
     , client_(client)
     , rng_(seed)
-    , sealer_(config.compression, config.compression_level, !config.transactional_id.empty())
+    , sealer_(config.compression, config.compression_level, !config.transactional_id.empty(), cluster_.long_turns)
     , id_state_(config.enable_idempotence ? IdState::wanted : IdState::unneeded)
     , measures_(config.statistics_interval.count() > 0) {
     cluster_.metadata.on_change(scope_, [this](TimePoint) { wake(); });

@@ -57,7 +57,7 @@ public:
     virtual void on_turn() = 0;
 };
 
-/// What the producer needs of its cluster.
+/// What the producer needs of its surroundings.
 struct ClusterPorts {
     Caller& caller;
     Metadata& metadata;
@@ -67,6 +67,8 @@ struct ClusterPorts {
     std::function<size_t(int32_t node)> unsent;
     /// A leader has become known: opens the connection before it is needed.
     std::function<void(int32_t node)> prepare;
+    /// Nothing but the client runs on its thread, so that a turn may take some milliseconds.
+    bool long_turns = false;
 };
 
 class ProducerCore final : public Core {
@@ -208,7 +210,7 @@ private:
     void send(int32_t leader, Building building, TimePoint now);
     void on_answer(const std::vector<Sent>& sent, CallResult<msg::ProduceResponse> result, TimePoint now);
     void on_lost(Partition& partition, Batch& batch, const CallError& error, TimePoint now);
-    void on_outcome(Partition& partition, Batch& batch, Errc code, std::string detail, TimePoint now);
+    void on_outcome(Partition& partition, Batch& batch, Errc code, std::string detail, int16_t version, TimePoint now);
     void back_off(Partition& partition, Batch& batch, TimePoint now);
     void split(Partition& partition, Batch& batch, TimePoint now);
     /// The batch has failed for good, and if it has a number, that is missing now.

@@ -134,7 +134,7 @@ void ProducerCore::on_answer(const std::vector<Sent>& sent, CallResult<msg::Prod
         for (const auto& invalid : found->record_errors)
             entry.batch->record_errors.emplace_back(invalid.batch_index, invalid.batch_index_error_message.value_or(""));
         std::sort(entry.batch->record_errors.begin(), entry.batch->record_errors.end());
-        on_outcome(*entry.partition, *entry.batch, static_cast<Errc>(found->error_code), found->error_message.value_or(""), now);
+        on_outcome(*entry.partition, *entry.batch, static_cast<Errc>(found->error_code), found->error_message.value_or(""), result->version, now);
     }
 }
 
@@ -168,7 +168,7 @@ void ProducerCore::on_lost(Partition& partition, Batch& batch, const CallError& 
     back_off(partition, batch, now);
 }
 
-void ProducerCore::on_outcome(Partition& partition, Batch& batch, Errc code, std::string detail, TimePoint now) {
+void ProducerCore::on_outcome(Partition& partition, Batch& batch, Errc code, std::string detail, int16_t version, TimePoint now) {
     const bool idempotent = batch.producer_id >= 0;
     const Verdict verdict = judge(
         code,
@@ -177,7 +177,7 @@ void ProducerCore::on_outcome(Partition& partition, Batch& batch, Errc code, std
          .first = !partition.gap && partition.unresolved.front() == &batch,
          .ambiguous = batch.ambiguous});
     probe::step("verdict", idempotent ? 1 : 0, static_cast<int>(verdict));
-    batch.ambiguous = batch.ambiguous || may_be_stored(code, config_.acks);
+    batch.ambiguous = batch.ambiguous || may_be_stored(code, config_.acks, version);
     const auto named = [&] {
         return Error(
             code,

@@ -111,6 +111,13 @@ void ProducerCore::fail_vanished(Partition& partition, TimePoint now) {
     const Error error(
         Errc::_unknown_partition,
         fmt::format("{}[{}]: no such partition any more", partition.buffer->topic().name, partition.buffer->partition()));
+    // Those whose outcome is unknown too: nobody is left to tell it. What is in flight will be answered.
+    for (Batch* batch : std::deque<Batch*>(partition.unresolved))
+        if (batch->state == Batch::State::waiting && batch->ambiguous) {
+            if (batch->base_sequence >= 0)
+                lose_sequence(partition);
+            finish(partition, *batch, error, now);
+        }
     fail_all(partition, &error, nullptr, now);
 }
 

@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t ending_share = 16; // of a batch: what ending it, sealing it and beginning the next cost, in compressed bytes
 constexpr size_t sealed_per_turn = 1024 * 1024; // a checksum over it takes about 0.1 ms
+constexpr size_t long_turn = 4;                 // so many times as much in a long one
 
 void push_wire(Batch& batch, const Chunk& chunk) {
     if (chunk.gathered()) {
@@ -67,12 +68,14 @@ void Sealer::begin_turn() {
     if (!std::exchange(worked_, false))
         packing_ = nullptr; // it cannot be sent at the moment, and must not stand in the way of others
     budget_ = bytes_per_turn();
+    if (long_turns_ && budget_ != SIZE_MAX)
+        budget_ *= long_turn;
     sealed_ = 0;
 }
 
 Sealer::Packed Sealer::admit(const Batch& batch) {
     const size_t size = batch.packed.empty() ? batch.bytes : batch.packed.size();
-    if (sealed_ != 0 && sealed_ + size > sealed_per_turn)
+    if (sealed_ != 0 && sealed_ + size > sealed_per_turn * (long_turns_ ? long_turn : 1))
         return Packed::later;
     sealed_ += size;
     return Packed::ready;
@@ -109,7 +112,7 @@ Result<Sealer::Packed> Sealer::pack(Batch& batch, Format format) {
         Error error = compressor_.feed(piece);
         budget_ -= piece.size();
         part_at_ += piece.size();
-        if (!error && budget_ == 0 && !(part_ + 1 == body_.size() && part_at_ == body_[part_].size()))
+        if (!error && !long_turns_ && budget_ == 0 && !(part_ + 1 == body_.size() && part_at_ == body_[part_].size()))
             error = compressor_.flush(); // what it holds back is this turn's work, not the next one's
         if (error) {
             packing_ = nullptr;
@@ -152,7 +155,7 @@ void Sealer::seal_batch(Batch& batch, const Identity& identity, int32_t base_seq
     }
     collect_body(batch, plain_);
     Chunk& first = batch.chunks.front();
-    record::seal(first.memory.mutable_data(), header, plain_);
+    record::seal(first.memory.mutable_data(), header, plain_, batch.summed);
     batch.wire.push_back(first.memory.slice(0, first.end));
     for (size_t i = 1; i < batch.chunks.size(); ++i)
         push_wire(batch, batch.chunks[i]);

@@ -22,8 +22,9 @@ struct Format {
 
 class Sealer {
 public:
-    Sealer(Compression compression, int level, bool transactional = false)
-        : compression_(compression), level_(level), transactional_(transactional) {}
+    /// `long_turns`: they may take some milliseconds, else one at most.
+    Sealer(Compression compression, int level, bool transactional = false, bool long_turns = false)
+        : compression_(compression), level_(level), transactional_(transactional), long_turns_(long_turns) {}
 
     /// The codec for a leader of this format: no zstd where it is not understood.
     Compression codec_for(Format format) const {
@@ -57,6 +58,7 @@ private:
     const Compression compression_;
     const int level_;
     const bool transactional_;
+    const bool long_turns_;
     codec::Compressor compressor_;
     Body plain_; ///< of the batch that is sealed
 

@@ -3,6 +3,11 @@
 #include "base/probe.hpp"
 
 namespace ottla::core::produce {
+namespace {
+
+constexpr int16_t first_sure_version = 8; // of Produce: Kafka 2.4
+
+} // namespace
 
 Verdict judge(Errc error, const Situation& batch) {
     using enum Errc;
@@ -52,7 +57,7 @@ Verdict judge(Errc error, const Situation& batch) {
     }
 }
 
-bool may_be_stored(Errc error, int acks) {
+bool may_be_stored(Errc error, int acks, int16_t version) {
     using enum Errc;
     if (probe::planted("late_error_is_not_stored"))
         return false;
@@ -64,6 +69,8 @@ bool may_be_stored(Errc error, int acks) {
         return true;
     case not_leader_for_partition: // said too by a leader that lost its place while it waited for its followers, who may have the batch
         return acks == -1;
+    case unknown_topic_or_part: // before Kafka 2.4 said too by one whose replica moved away meanwhile
+        return acks == -1 && version < first_sure_version;
     default:
         return false;
     }

@@ -24,7 +24,7 @@ struct Situation {
 
 Verdict judge(Errc error, const Situation& batch);
 
-/// Whether a broker that answers so may have stored the batch, or store it yet, with these acks (-1: all).
-bool may_be_stored(Errc error, int acks);
+/// Whether a broker that answers so may have stored the batch, or store it yet, with these acks (-1: all). `version`: of Produce.
+bool may_be_stored(Errc error, int acks, int16_t version);
 
 } // namespace ottla::core::produce

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "accumulator/accumulator.hpp"
+#include "base/rng.hpp"
 #include "catch.hpp"
 #include "core/produce/sealer.hpp"
 #include "record/record_set.hpp"
@@ -15,7 +16,8 @@ namespace {
 constexpr size_t copy_max = 10;
 
 struct World {
-    World() : accumulator({.copy_max = copy_max}, [] {}, [this](Batch* batch) { delivered.push_back(batch); }) {}
+    explicit World(size_t sum_from = SIZE_MAX)
+        : accumulator({.copy_max = copy_max, .sum_from = sum_from}, [] {}, [this](Batch* batch) { delivered.push_back(batch); }) {}
 
     void append(Bytes value, bool lends, std::span<const Header> headers = {}, uintptr_t opaque = 7) {
         REQUIRE(accumulator.append(
@@ -101,6 +103,41 @@ TEST_CASE("lent values go out as the same bytes as copied ones") {
     lent.accumulator.finish(b);
     CHECK(lent.accumulator.outstanding() == 0);
     CHECK(lent.accumulator.outstanding_bytes() == 0);
+}
+
+TEST_CASE("checksums taken while records come in are those of the whole") {
+    const bool lends = GENERATE(true, false);
+    const auto magic = GENERATE(int8_t{2}, int8_t{1});
+    const auto codec = GENERATE(Compression::none, Compression::lz4);
+    Rng rng(1);
+    for (int round = 0; round < 20; ++round) {
+        World early(large.size());
+        World late;
+        for (int i = static_cast<int>(rng.below(20)); i >= 0; --i) {
+            const auto& value = *std::array{&small, &small, &large, &larger}[rng.below(4)];
+            const bool lent = lends && rng.below(2) == 0;
+            for (World* world : {&early, &late})
+                world->append(value, lent);
+        }
+        for (World* world : {&early, &late}) {
+            world->append(larger, false);
+            for (int i = round % 3; i > 0; --i)
+                world->append(small, false);
+            world->know();
+        }
+        BatchList a = early.accumulator.take_everything();
+        BatchList b = late.accumulator.take_everything();
+        CHECK(a.front()->summed.bytes > 0);
+        while (!a.empty()) {
+            Batch* const x = a.pop();
+            Batch* const y = b.pop();
+            CHECK(y->summed.bytes == 0);
+            CHECK(early.wire(*x, codec, magic) == late.wire(*y, codec, magic));
+            early.accumulator.finish(x);
+            late.accumulator.finish(y);
+        }
+        CHECK(b.empty());
+    }
 }
 
 TEST_CASE("a record with a lent value is read back, its value by the caller's own pointer") {

@@ -143,6 +143,9 @@ TEST_CASE("what is not set gives way to what is", "[config]") {
     CHECK(parsed({{"linger.ms", "50"}}, Role::producer).sticky_linger.count() == 100);
     CHECK(parsed({{"linger.ms", "50"}, {"sticky.partitioning.linger.ms", "0"}}, Role::producer).sticky_linger.count() == 0);
 
+    CHECK(parsed({}, Role::producer).message_copy_max_bytes == 4095);
+    CHECK(parsed({{"message.copy.max.bytes", "65535"}}, Role::producer).message_copy_max_bytes == 65'535);
+
     CHECK(parsed({}, Role::producer).allow_auto_create_topics);
     CHECK(!parsed({}, Role::consumer).allow_auto_create_topics);
     CHECK(parsed({{"allow.auto.create.topics", "true"}}, Role::consumer).allow_auto_create_topics);

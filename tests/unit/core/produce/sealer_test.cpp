@@ -97,6 +97,21 @@ TEST_CASE("pieces of every codec and level come out as what went in") {
     }
 }
 
+TEST_CASE("long turns, where nothing else runs on the thread, are few") {
+    World world;
+    const std::string value(900, 'v');
+    for (const auto codec : {Compression::gzip, Compression::zstd}) {
+        Batch* batch = world.batch(1000, value);
+        Sealer brief(codec, -1);
+        const int turns = turns_until_packed(brief, *batch);
+        batch->packed = Buffer();
+        batch->packed_by = Compression::none;
+        Sealer patient(codec, -1, false, true);
+        CHECK(turns_until_packed(patient, *batch) <= (turns + 3) / 4);
+        world.accumulator.finish(batch);
+    }
+}
+
 TEST_CASE("a turn seals a megabyte of plain batches") {
     World world;
     const std::string value(100'000, 'v');

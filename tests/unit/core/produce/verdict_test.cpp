@@ -50,13 +50,18 @@ TEST_CASE("what an error means for a batch") {
 
 TEST_CASE("which errors leave open whether the batch is stored") {
     using enum Errc;
+    constexpr int16_t latest = 13;
     // A leader that waited for its followers when it lost its place answers as one that never was leader (KIP-966 and before).
     for (const Errc error : {request_timed_out, not_enough_replicas_after_append, not_leader_for_partition, kafka_storage_error, unknown})
-        CHECK(may_be_stored(error, -1));
+        CHECK(may_be_stored(error, -1, latest));
     for (const Errc error : {not_enough_replicas, unknown_topic_or_part, msg_size_too_large, topic_authorization_failed, invalid_record,
                              out_of_order_sequence_number, unknown_producer_id, invalid_producer_epoch})
-        CHECK_FALSE(may_be_stored(error, -1));
+        CHECK_FALSE(may_be_stored(error, -1, latest));
     // Without followers to wait for, it is told at once.
-    CHECK_FALSE(may_be_stored(not_leader_for_partition, 1));
-    CHECK(may_be_stored(kafka_storage_error, 1));
+    CHECK_FALSE(may_be_stored(not_leader_for_partition, 1, latest));
+    CHECK(may_be_stored(kafka_storage_error, 1, latest));
+    // Brokers before Kafka 2.4 say this too when the replica moves away while they wait.
+    CHECK(may_be_stored(unknown_topic_or_part, -1, 7));
+    CHECK_FALSE(may_be_stored(unknown_topic_or_part, 1, 7));
+    CHECK_FALSE(may_be_stored(unknown_topic_or_part, -1, 8));
 }
