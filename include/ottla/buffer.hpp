@@ -67,6 +67,13 @@ public:
         part.size_ = size;
         return part;
     }
+    /// Becomes both together if `next` follows this in the same block; else false.
+    bool join(const Buffer& next) {
+        if (block_ != next.block_ || data_ + size_ != next.data_)
+            return false;
+        size_ += next.size_;
+        return true;
+    }
     /// What keeps the bytes; null: nothing does.
     BufferBlock* block() const { return block_; }
     /// True when no other Buffer shares the block.

@@ -1,6 +1,8 @@
 #include "engine/tcp_link.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <sys/socket.h>
 
 #include <boost/asio/buffer.hpp>
 #include <fmt/format.h>
@@ -17,7 +19,7 @@ constexpr size_t read_limit = 1024 * 1024; // a turn, a stream
 constexpr size_t catch_up_limit = 64 * read_limit;
 constexpr size_t write_limit = 256 * 1024; // a turn, a stream: about 0.2 ms
 constexpr size_t long_write_limit = 4 * 1024 * 1024; // where nothing else runs on the thread
-constexpr size_t max_pieces = 64;
+constexpr size_t max_pieces = 256;
 
 std::string text_of(const tcp::endpoint& endpoint) {
     const auto address = endpoint.address().to_string();
@@ -145,25 +147,28 @@ void TcpStream::write() {
             loop_->write_next_turn(shared_from_this());
             return;
         }
-        std::array<asio::const_buffer, max_pieces> buffers;
         size_t total = 0;
         for (size_t i = 0; i < count; ++i) {
-            const size_t size = std::min(pieces[i].iov_len, left - total);
-            buffers[i] = {pieces[i].iov_base, size};
-            total += size;
+            pieces[i].iov_len = std::min(pieces[i].iov_len, left - total);
+            total += pieces[i].iov_len;
             if (total == left)
                 count = i + 1;
         }
-        error_code ec;
-        const size_t written = socket_->write_some(std::span(buffers.data(), count), ec);
-        if (ec == asio::error::would_block || ec == asio::error::try_again) {
-            wait_writable();
+        // By hand: write_some passes on 64 pieces, which is little where values lie where the application has them.
+        msghdr message{};
+        message.msg_iov = pieces;
+        message.msg_iovlen = count;
+        const ssize_t result = ::sendmsg(socket_->native_handle(), &message, MSG_NOSIGNAL);
+        if (result < 0) {
+            if (errno == EAGAIN || errno == EWOULDBLOCK)
+                wait_writable();
+            else if (errno == EINTR)
+                continue;
+            else
+                fail(Errc::_transport, fmt::format("write to {} failed: {}", peer_, error_code(errno, boost::system::system_category()).message()));
             return;
         }
-        if (ec) {
-            fail(Errc::_transport, fmt::format("write to {} failed: {}", peer_, ec.message()));
-            return;
-        }
+        const auto written = static_cast<size_t>(result);
         left -= written;
         user_->on_written(written, Loop::now());
         if (loop_ && written < total)

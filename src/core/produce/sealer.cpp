@@ -15,13 +15,19 @@ constexpr size_t sealed_per_turn = 1024 * 1024; // a checksum over it takes abou
 constexpr size_t long_turn = 4;                 // so many times as much in a long one
 
 void push_wire(Batch& batch, const Chunk& chunk) {
-    if (chunk.gathered()) {
-        batch.wire.push_back(chunk.memory.slice(chunk.begin, chunk.value_at - chunk.begin));
-        batch.wire.push_back(chunk.value);
-        batch.wire.push_back(chunk.memory.slice(chunk.value_at, chunk.end - chunk.value_at));
-    } else if (chunk.end != chunk.begin) {
-        batch.wire.push_back(chunk.memory.slice(chunk.begin, chunk.end - chunk.begin));
+    // The end of one record and the head of the next lie side by side.
+    const auto push = [&](size_t begin, size_t end) {
+        Buffer piece = chunk.memory.slice(begin, end - begin);
+        if (end != begin && !batch.wire.back().join(piece))
+            batch.wire.push_back(std::move(piece));
+    };
+    if (!chunk.gathered()) {
+        push(chunk.begin, chunk.end);
+        return;
     }
+    push(chunk.begin, chunk.value_at);
+    batch.wire.push_back(chunk.value);
+    push(chunk.value_at, chunk.end);
 }
 
 } // namespace
