@@ -1,88 +1,72 @@
-// The classic consumer protocol: an int16 version, then a generated data message. Newer versions than ours
-// are read as the newest known one, and what follows is ignored.
-#include <algorithm>
-#include <fmt/format.h>
-#include <ottla/msg/consumer_protocol_assignment.hpp>
-#include <ottla/msg/consumer_protocol_subscription.hpp>
+// The classic consumer protocol: what members tell the leader and what it tells them. Newer versions than ours are read as
+// the newest known one, and what follows is ignored.
+#include "core/group/consumer_protocol.hpp"
 
-#include "base/endian.hpp"
+#include <fmt/format.h>
+
 #include "tools/golden/golden.hpp"
-#include "wire/codec.hpp"
 
 namespace ottla::golden {
 namespace {
 
-template <class M>
-Error read(M& out, const Buffer& bytes, int16_t& version) {
-    if (bytes.size() < sizeof version)
-        return {Errc::_bad_msg, "no version"};
-    version = load_be<int16_t>(bytes.data());
-    if (version < 0)
-        return {Errc::_bad_msg, fmt::format("version {}", version)};
-    const auto known = std::min(version, M::max_version);
-    const auto used = wire::decode_prefix(
-        M::info(), &out, known, bytes.slice(sizeof version, bytes.size() - sizeof version)
-    );
-    return used ? Error() : used.error();
-}
-
-template <class M>
-bool written_again(const M& message, int16_t version, const std::string& hex) {
-    uint8_t prefix[2];
-    store_be(prefix, version);
-    const auto body = wire::encode(message, version);
-    return body && to_hex(std::span<const uint8_t>(prefix)) + to_hex(body->flatten()) == hex;
-}
+using core::group::newest_consumer_protocol;
 
 Json nullable_hex(const std::optional<std::vector<uint8_t>>& bytes) {
     return bytes ? Json(to_hex(*bytes)) : Json(nullptr);
 }
 
-template <class Topics>
-Json flat(const Topics& topics) {
+Json printed(const std::vector<TopicPartition>& partitions) {
     Json list = Json::array();
-    for (const auto& topic : topics)
-        for (const int32_t partition : topic.partitions)
-            list.push_back({topic.topic, partition});
+    for (const TopicPartition& one : partitions)
+        list.push_back({one.topic, one.partition});
     return list;
 }
 
-Json printed(const msg::ConsumerProtocolSubscription& m) {
+Json printed(const GroupMember& member) {
     return {
-        {"topics", m.topics},
-        {"userData", nullable_hex(m.user_data)},
-        {"ownedPartitions", flat(m.owned_partitions)},
-        {"generationId", m.generation_id},
-        {"rackId", m.rack_id ? Json(*m.rack_id) : Json(nullptr)}};
+        {"topics", member.topics},
+        {"userData", nullable_hex(member.user_data)},
+        {"ownedPartitions", printed(member.owned)},
+        {"generationId", member.generation},
+        {"rackId", member.rack ? Json(*member.rack) : Json(nullptr)}};
 }
 
-Json printed(const msg::ConsumerProtocolAssignment& m) {
-    return {{"partitions", flat(m.assigned_partitions)}, {"userData", nullable_hex(m.user_data)}};
+Json printed(const MemberAssignment& assignment) {
+    return {{"partitions", printed(assignment.partitions)}, {"userData", nullable_hex(assignment.user_data)}};
 }
 
-template <class M>
+struct Subscription {
+    static Result<GroupMember> decode(const Buffer& bytes) {
+        return core::group::decode_subscription("a", std::nullopt, bytes);
+    }
+    static constexpr auto encode = core::group::encode_subscription;
+};
+
+struct Assignment {
+    static constexpr auto decode = core::group::decode_assignment;
+    static constexpr auto encode = core::group::encode_assignment;
+};
+
+template <class Protocol>
 void check(const Json& line, Report& report) {
     const std::string hex = line.at("hex").get<std::string>();
-    M message;
-    int16_t version = 0;
-    if (const Error error = read(message, buffer_from_hex(hex), version))
-        return report.fail(error.message());
-    if (version != line.at("version").get<int16_t>() || printed(message) != line.at("decoded"))
-        return report.fail(
-            fmt::format("{}\ninstead of\n{}", printed(message).dump(), line.at("decoded").dump())
-        );
-    report.check(
-        version > M::max_version || written_again(message, version, hex), "written again, the bytes differ"
-    );
+    const auto version = line.at("version").get<int16_t>();
+    const auto decoded = Protocol::decode(buffer_from_hex(hex));
+    if (!decoded)
+        return report.fail(decoded.error().message());
+    if (printed(*decoded) != line.at("decoded"))
+        return report.fail(fmt::format("{}\ninstead of\n{}", printed(*decoded).dump(), line.at("decoded").dump()));
+    if (version > newest_consumer_protocol)
+        return report.pass();
+    const auto written = Protocol::encode(*decoded, version);
+    report.check(written && to_hex(*written) == hex, "written again, the bytes differ");
 }
 
-template <class M>
+template <class Protocol>
 void check_hostile(const Json& line, Report& report) {
-    M message;
-    int16_t version = 0;
-    const Error error = read(message, buffer_from_hex(line.at("hex").get<std::string>()), version);
+    const auto decoded = Protocol::decode(buffer_from_hex(line.at("hex").get<std::string>()));
     report.check(
-        line.at("expect") != "error" || error,
+        line.at("expect") != "error" || !decoded,
         fmt::format(
             "consumer protocol {} was accepted: {}", line.value("kind", ""), line.value("mutation", "")
         )
@@ -93,16 +77,16 @@ void check_hostile(const Json& line, Report& report) {
 
 void check_consumer_protocol(const Json& line, Report& report) {
     if (line.at("kind") == "subscription")
-        check<msg::ConsumerProtocolSubscription>(line, report);
+        check<Subscription>(line, report);
     else
-        check<msg::ConsumerProtocolAssignment>(line, report);
+        check<Assignment>(line, report);
 }
 
 void check_hostile_consumer_protocol(const Json& line, Report& report) {
     if (line.at("kind") == "subscription")
-        check_hostile<msg::ConsumerProtocolSubscription>(line, report);
+        check_hostile<Subscription>(line, report);
     else
-        check_hostile<msg::ConsumerProtocolAssignment>(line, report);
+        check_hostile<Assignment>(line, report);
 }
 
 } // namespace ottla::golden
