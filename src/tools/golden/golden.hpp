@@ -56,6 +56,7 @@ void check_header_versions(const Json& line, Report& report);
 void check_records(const Json& line, Report& report);
 void check_partitioner(const Json& line, Report& report);
 void check_consumer_protocol(const Json& line, Report& report);
+void check_assignor(const Json& line, Report& report);
 void check_hostile_message(const Json& line, Report& report);
 void check_hostile_frame(const Json& line, Report& report);
 void check_hostile_records(const Json& line, Report& report);

@@ -41,7 +41,9 @@ void check_line(const std::string& text, Report& report) {
         check_partitioner(line, report);
     else if (line.contains("decoded"))
         check_consumer_protocol(line, report);
-    else if (line.contains("mechanism") || line.contains("assignor"))
+    else if (line.contains("assignor"))
+        check_assignor(line, report);
+    else if (line.contains("mechanism"))
         report.skip();
     else
         report.fail("a line of no known kind");
