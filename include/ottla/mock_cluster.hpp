@@ -42,9 +42,25 @@ struct MockClusterOptions {
     size_t retention_bytes_per_partition = 0;
     /// The finalised feature transaction.version: 2 (as Kafka 4), or 0 or 1, which clients cannot tell apart.
     int transaction_version = 2;
+    /// group.initial.rebalance.delay.ms: how long a group that was empty waits for more members. Without, the first one
+    /// is answered at once; Kafka waits three seconds unless told otherwise.
+    std::chrono::milliseconds group_initial_rebalance_delay{0};
+    /// group.min.session.timeout.ms, group.max.session.timeout.ms: others are INVALID_SESSION_TIMEOUT.
+    std::chrono::milliseconds group_min_session_timeout{6'000};
+    std::chrono::milliseconds group_max_session_timeout{1'800'000};
+    int group_max_size = INT32_MAX; ///< group.max.size: more members are GROUP_MAX_SIZE_REACHED
     uint64_t seed = 1; ///< of ids and leader choice
     /// Set: the brokers are null brokers.
     std::optional<NullOptions> null{};
+};
+
+/// A consumer group at this moment, classic protocol.
+struct MockGroup {
+    std::string state; ///< "Empty", "PreparingRebalance", "CompletingRebalance", "Stable"
+    int32_t generation = 0;
+    std::string protocol; ///< how members agreed to assign, for example "range"; empty when there are none
+    std::string leader;   ///< a member id, or empty
+    std::vector<std::string> members; ///< their ids, in the order in which they joined
 };
 
 /// Brokers run on a thread of their own from construction to destruction. All calls are thread-safe.
@@ -72,6 +88,8 @@ public:
     std::vector<std::string> open_transactions() const;
     /// What a group has committed, by topic and partition.
     std::vector<TopicPartitionOffset> committed(const std::string& group) const;
+    /// nullopt: it was never heard of, or deleted.
+    std::optional<MockGroup> group(const std::string& id) const;
     enum class Coordinator { group, transaction };
     /// The broker that coordinates the group or the transactional id; nullopt: none at present.
     std::optional<int32_t> coordinator(Coordinator kind, const std::string& key) const;

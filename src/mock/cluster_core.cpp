@@ -13,6 +13,7 @@ ClusterCore::ClusterCore(CoreOptions options, Outlet& outlet)
     , outlet_(outlet)
     , rng_(options_.seed)
     , transactions_(TransactionCoordinator::protocol_of(options_.transaction_version), next_producer_id_)
+    , groups_(options_.groups, options_.seed)
     , transaction_version_(options_.transaction_version) {
     cluster_id_ = new_id().to_string();
     next_leader_ = rng_.below(1024);
@@ -49,7 +50,8 @@ TimePoint ClusterCore::poll(TimePoint now) {
     }
     const TimePoint transactions = end_transactions(now);
     settle(now);
-    return deadlines_.empty() ? transactions : std::min(transactions, deadlines_.begin()->first);
+    const TimePoint next = std::min(transactions, next_of_groups(now));
+    return deadlines_.empty() ? next : std::min(next, deadlines_.begin()->first);
 }
 
 size_t ClusterCore::backlog_bytes(ConnectionId id) const {
@@ -109,6 +111,7 @@ Outcome ClusterCore::handle(ConnectionId id, Connection& connection, const Buffe
     wire::RequestHead head;
     if (wire::decode_request_head(head, frame))
         return {};
+    call.client_id = head.client_id ? std::string_view(*head.client_id) : std::string_view();
     return api->handle(*this, call, head.body);
 }
 
@@ -227,17 +230,20 @@ void ClusterCore::wake_all(Partition& partition) {
 
 void ClusterCore::settle(TimePoint now) {
     end_transactions(now);
+    run_groups(now);
     while (!woken_.empty()) {
         for (const ConnectionId id : std::exchange(woken_, {})) {
             const auto found = connections_.find(id);
             if (found != connections_.end() && found->second.state == Connection::State::parked)
                 go_on(id, now);
         }
+        wake_members();
     }
 }
 
 void ClusterCore::forget(Connections::iterator connection) {
     stop_waiting(connection->first, connection->second);
+    groups_.forget(connection->first);
     deadlines_.erase({connection->second.due, connection->first});
     connections_.erase(connection);
 }

@@ -6,10 +6,12 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,6 +23,7 @@
 #include "base/rng.hpp"
 #include "mock/coordinator_placement.hpp"
 #include "mock/faults.hpp"
+#include "mock/group_coordinator.hpp"
 #include "mock/group_offsets.hpp"
 #include "mock/topic.hpp"
 #include "mock/transaction_coordinator.hpp"
@@ -49,6 +52,7 @@ struct CoreOptions {
     std::optional<CannedBatch> canned; ///< set: null brokers, which read this and keep nothing
     ProducerTable::FirstSequence first_sequence = ProducerTable::FirstSequence::any;
     int16_t transaction_version = 2; ///< the finalised feature transaction.version: 0, 1 or 2
+    GroupOptions groups;
     uint64_t seed = 1;
     /// What the realtime clock (ms since 1970) says when `now` is `start`: for timestamps the broker makes.
     int64_t start_timestamp_ms = 0;
@@ -67,6 +71,7 @@ struct Call {
     int32_t broker = 0;
     int16_t version = 0;
     int32_t correlation_id = 0;
+    std::string_view client_id; ///< valid while the handler runs, not when it is resumed
     int32_t throttle_ms = 0;
     TimePoint now;
     /// Not no_error: the request is not done, every part of its answer says this (fail_next).
@@ -183,6 +188,8 @@ public:
 
     const TransactionCoordinator& transactions() const { return transactions_; }
 
+    const GroupCoordinator& groups() const { return groups_; }
+
     // --- faults and counters
     Faults& faults() { return faults_; }
 
@@ -203,6 +210,8 @@ public:
     int64_t next_producer_id() { return next_producer_id_++; }
 
     TransactionCoordinator& transactions() { return transactions_; }
+
+    GroupCoordinator& groups() { return groups_; }
 
     GroupOffsets& offsets() { return offsets_; }
 
@@ -262,6 +271,10 @@ private:
     void forget(Connections::iterator connection);
     void lead(Partition& partition, int32_t broker);
     CoordinatorPlacement& placement(CoordinatorOf kind);
+    void move_groups(const std::function<void(CoordinatorPlacement&)>& change);
+    void run_groups(TimePoint now);
+    TimePoint next_of_groups(TimePoint now) const;
+    void wake_members();
     TimePoint write_markers(const std::string& id, TimePoint now);
     void append_marker(
         Topic& topic,
@@ -292,6 +305,7 @@ private:
     CoordinatorPlacement group_coordinators_;
     CoordinatorPlacement transaction_coordinators_;
     TransactionCoordinator transactions_;
+    GroupCoordinator groups_;
     GroupOffsets offsets_;
     int16_t transaction_version_;
     int64_t features_epoch_ = 1;

@@ -72,8 +72,8 @@ void ClusterCore::stop(int32_t id, TimePoint now, Tail tail) {
             lead(partition, next == partition.replicas.end() ? no_leader : *next);
         }
     }
-    for (CoordinatorPlacement* coordinators : {&group_coordinators_, &transaction_coordinators_})
-        coordinators->on_stop(id, brokers_up(), now);
+    transaction_coordinators_.on_stop(id, brokers_up(), now);
+    move_groups([&](CoordinatorPlacement& coordinators) { coordinators.on_stop(id, brokers_up(), now); });
     settle(now);
 }
 
@@ -86,8 +86,8 @@ void ClusterCore::start(int32_t id, TimePoint now) {
         for (Partition& partition : topic.partitions)
             if (partition.leader == no_leader && partition.has_replica(id))
                 lead(partition, id);
-    for (CoordinatorPlacement* coordinators : {&group_coordinators_, &transaction_coordinators_})
-        coordinators->on_start(id, now);
+    transaction_coordinators_.on_start(id, now);
+    move_groups([&](CoordinatorPlacement& coordinators) { coordinators.on_start(id, now); });
     settle(now);
 }
 

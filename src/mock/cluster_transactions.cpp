@@ -43,7 +43,10 @@ Error ClusterCore::move_coordinator(
     const auto found = brokers_.find(broker);
     if (found == brokers_.end() || !found->second.up)
         return {Errc::broker_not_available, fmt::format("broker {} is not up", broker)};
-    placement(kind).move(key, broker, now);
+    if (kind == CoordinatorOf::group)
+        move_groups([&](CoordinatorPlacement& coordinators) { coordinators.move(key, broker, now); });
+    else
+        transaction_coordinators_.move(key, broker, now);
     settle(now);
     return {};
 }

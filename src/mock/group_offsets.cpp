@@ -38,6 +38,15 @@ void GroupOffsets::forget_topic(const std::string& topic) {
     }
 }
 
+void GroupOffsets::forget(const std::string& group, const TopicPartition& where) {
+    const auto found = groups_.find(group);
+    if (found == groups_.end())
+        return;
+    found->second.committed.erase(where);
+    for (auto& [producer_id, entries] : found->second.pending)
+        entries.erase(where);
+}
+
 const CommittedOffset* GroupOffsets::find(const std::string& group, const TopicPartition& where) const {
     const auto known = groups_.find(group);
     if (known == groups_.end())

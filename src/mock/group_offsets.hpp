@@ -32,9 +32,10 @@ public:
     void end_transaction(const std::string& group, int64_t producer_id, bool committed);
     /// The topic is gone.
     void forget_topic(const std::string& topic);
-
-    /// Whether anything was ever committed in its name.
-    bool knows(const std::string& group) const { return groups_.contains(group); }
+    /// The group is gone.
+    void forget_group(const std::string& group) { groups_.erase(group); }
+    /// As if nothing had been committed there, in transactions neither.
+    void forget(const std::string& group, const TopicPartition& where);
 
     /// Null: nothing is committed.
     const CommittedOffset* find(const std::string& group, const TopicPartition& where) const;

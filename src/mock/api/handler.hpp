@@ -27,6 +27,12 @@ extern const Api fetch;
 extern const Api list_offsets;
 extern const Api metadata;
 extern const Api find_coordinator;
+extern const Api join_group;
+extern const Api heartbeat;
+extern const Api leave_group;
+extern const Api sync_group;
+extern const Api describe_groups;
+extern const Api list_groups;
 extern const Api api_versions;
 extern const Api create_topics;
 extern const Api delete_topics;
@@ -38,6 +44,8 @@ extern const Api add_partitions_to_txn;
 extern const Api add_offsets_to_txn;
 extern const Api end_txn;
 extern const Api txn_offset_commit;
+extern const Api delete_groups;
+extern const Api offset_delete;
 extern const Api describe_cluster;
 
 /// By ascending key.
@@ -58,6 +66,12 @@ Outcome reply(const Call& call, Response& response) {
     if (!frame)
         return {};
     return {.kind = Outcome::Kind::reply, .frame = frame->buffers(), .deadline = {}, .resume = {}};
+}
+
+/// The request waits until its connection is woken, however long; `resume` then gives the outcome.
+inline Outcome parked_until_woken(MoveOnlyFunction<Outcome(TimePoint now)> resume) {
+    return {
+        .kind = Outcome::Kind::parked, .frame = {}, .deadline = TimePoint::max(), .resume = std::move(resume)};
 }
 
 /// Decodes the body and does the request; a body that cannot be decoded ends the connection, as with a

@@ -1,5 +1,5 @@
 // OffsetCommit v2-10. v3 adds the throttle time, v6 leader epochs, v7 the group instance id, v9 GROUP_ID_NOT_FOUND
-// (KIP-848), v10 topic ids. Groups have no members: only commits without a generation are taken.
+// (KIP-848), v10 topic ids. A group with members takes offsets from them only, one without from whoever names none.
 #include <ottla/msg/offset_commit.hpp>
 
 #include "mock/api/handler.hpp"
@@ -9,11 +9,16 @@ namespace {
 
 Errc check(ClusterCore& cluster, const Call& call, const msg::OffsetCommitRequest& request) {
     const Errc error = cluster.check_coordinator(ClusterCore::CoordinatorOf::group, request.group_id, call);
-    if (error != Errc::no_error || request.generation_id_or_member_epoch < 0)
+    if (error != Errc::no_error)
         return error;
-    if (cluster.offsets().knows(request.group_id))
-        return Errc::unknown_member_id;
-    return call.version >= 9 ? Errc::group_id_not_found : Errc::illegal_generation;
+    const Errc refusal = cluster.groups().check_commit(
+        request.group_id,
+        {request.member_id, request.group_instance_id},
+        request.generation_id_or_member_epoch,
+        GroupCoordinator::CommitKind::plain,
+        call.now
+    );
+    return refusal == Errc::group_id_not_found && call.version < 9 ? Errc::illegal_generation : refusal;
 }
 
 Errc commit(
@@ -35,7 +40,13 @@ Errc commit(
 
 Outcome act(ClusterCore& cluster, const Call& call, msg::OffsetCommitRequest& request) {
     const bool by_id = call.version >= 10;
-    const Errc common = check(cluster, call, request);
+    bool any_exists = false; // else the coordinator does not hear of it
+    for (const auto& wanted : request.topics) {
+        Topic* topic = find_topic(cluster, by_id, wanted.name, wanted.topic_id);
+        for (const auto& partition : wanted.partitions)
+            any_exists = any_exists || (topic && topic->find(partition.partition_index));
+    }
+    const Errc common = any_exists ? check(cluster, call, request) : call.injected;
     msg::OffsetCommitResponse response;
     for (const auto& wanted : request.topics) {
         Topic* topic = find_topic(cluster, by_id, wanted.name, wanted.topic_id);

@@ -1,5 +1,6 @@
 // OffsetFetch v1-10. v2 adds an error of the whole and, with null, all that is committed, v5 leader epochs, v7 the
-// demand for stable offsets (KIP-447), v8 many groups in one request, v9 members (there are none), v10 topic ids.
+// demand for stable offsets (KIP-447), v8 many groups in one request, v9 members (which only groups of KIP-848 look at),
+// v10 topic ids.
 #include <ottla/msg/offset_fetch.hpp>
 
 #include "mock/api/handler.hpp"

@@ -14,6 +14,12 @@ std::span<const Api* const> all() {
         &offset_commit,
         &offset_fetch,
         &find_coordinator,
+        &join_group,
+        &heartbeat,
+        &leave_group,
+        &sync_group,
+        &describe_groups,
+        &list_groups,
         &api_versions,
         &create_topics,
         &delete_topics,
@@ -23,6 +29,8 @@ std::span<const Api* const> all() {
         &add_offsets_to_txn,
         &end_txn,
         &txn_offset_commit,
+        &delete_groups,
+        &offset_delete,
         &describe_cluster,
     };
     return table;

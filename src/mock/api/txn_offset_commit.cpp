@@ -39,10 +39,14 @@ Errc check(ClusterCore& cluster, const Call& call, const msg::TxnOffsetCommitReq
                     : transactions.verify_group(request.transactional_id, producer, request.group_id);
     if (error != Errc::no_error)
         return as_told(error, call.version);
-    // No group has members: there is nobody to speak for it in a generation.
-    if (request.generation_id < 0)
-        return Errc::no_error;
-    return cluster.offsets().knows(request.group_id) ? Errc::unknown_member_id : Errc::illegal_generation;
+    const Errc refusal = cluster.groups().check_commit(
+        request.group_id,
+        {request.member_id, request.group_instance_id},
+        request.generation_id,
+        GroupCoordinator::CommitKind::transactional,
+        call.now
+    );
+    return refusal == Errc::group_id_not_found ? Errc::illegal_generation : refusal;
 }
 
 Errc commit(

@@ -115,6 +115,19 @@ std::vector<TopicPartitionOffset> MockCluster::committed(const std::string& grou
     });
 }
 
+std::optional<MockGroup> MockCluster::group(const std::string& id) const {
+    return server_->call([&](ClusterCore& core, TimePoint) -> std::optional<MockGroup> {
+        const mock::Group* known = core.groups().find(id);
+        if (!known)
+            return std::nullopt;
+        MockGroup group{
+            std::string(name_of(known->state())), known->generation(), known->protocol().value_or(""), known->leader(), {}};
+        for (const mock::GroupMember& member : known->members())
+            group.members.push_back(member.id);
+        return group;
+    });
+}
+
 std::optional<int32_t> MockCluster::coordinator(Coordinator kind, const std::string& key) const {
     return server_->call([&](ClusterCore& core, TimePoint now) -> std::optional<int32_t> {
         const int32_t broker = core.find_coordinator(kind_of(kind), key, now);

@@ -1,5 +1,6 @@
 #include "mock/server/server.hpp"
 
+#include <algorithm>
 #include <csignal>
 
 #include <boost/asio/error.hpp>
@@ -23,6 +24,11 @@ CoreOptions core_options(const MockClusterOptions& options) {
     core.default_replication_factor = options.default_replication_factor;
     core.topic_defaults.retention_bytes = options.retention_bytes_per_partition;
     core.transaction_version = static_cast<int16_t>(options.transaction_version);
+    core.groups = {
+        options.group_initial_rebalance_delay,
+        options.group_min_session_timeout,
+        options.group_max_session_timeout,
+        static_cast<size_t>(std::max(options.group_max_size, 1))};
     core.seed = options.seed;
     core.start = Server::now();
     core.start_timestamp_ms = std::chrono::duration_cast<std::chrono::milliseconds>(

@@ -18,9 +18,7 @@ int64_t offset_of(const GroupOffsets& offsets, const TopicPartition& partition =
 
 TEST_CASE("offsets of a transaction count when it is committed, and never when it is aborted") {
     GroupOffsets offsets;
-    CHECK_FALSE(offsets.knows("g"));
     offsets.commit_in_transaction("g", 7, where, {5});
-    CHECK(offsets.knows("g"));
     CHECK(offsets.is_pending("g", where));
     CHECK_FALSE(offsets.is_pending("g", {"t", 1}));
     CHECK(offset_of(offsets) == -1);
@@ -60,4 +58,21 @@ TEST_CASE("offsets of a topic go with it, pending ones too") {
     offsets.end_transaction("g", 7, true);
     CHECK(offset_of(offsets) == -1);
     CHECK(offset_of(offsets, {"u", 0}) == 4);
+}
+
+TEST_CASE("offsets can be forgotten one by one, or with their group, pending ones too") {
+    GroupOffsets offsets;
+    const TopicPartition other{"t", 1};
+    for (const TopicPartition& partition : {where, other}) {
+        offsets.commit("g", partition, {3});
+        offsets.commit_in_transaction("g", 7, partition, {5});
+    }
+    offsets.forget("g", where);
+    offsets.forget("unheard of", where);
+    CHECK_FALSE(offsets.is_pending("g", where));
+    CHECK(offset_of(offsets) == -1);
+    CHECK(offset_of(offsets, other) == 3);
+    offsets.forget_group("g");
+    offsets.end_transaction("g", 7, true);
+    CHECK(offsets.all("g").empty());
 }
