@@ -1,41 +1,14 @@
 // kcat, thus librdkafka, as a client of the embedded cluster. Hidden: run by CTest where kcat is installed.
-#include <array>
-#include <cstdio>
-#include <cstdlib>
-#include <memory>
-#include <sstream>
 #include <string>
-#include <vector>
 
 #include <fmt/format.h>
 #include <ottla/mock_cluster.hpp>
 
-#include "catch.hpp"
+#include "mock/kcat.hpp"
 
 using namespace ottla;
 
 namespace {
-
-struct Run {
-    int status;
-    std::string output; ///< standard output and error
-};
-
-std::string kcat() {
-    const char* name = std::getenv("OTTLA_KCAT");
-    return name ? name : "kcat";
-}
-
-Run shell(const std::string& command) {
-    Run run{-1, {}};
-    std::FILE* pipe = ::popen(("{ " + command + "; } 2>&1").c_str(), "r");
-    REQUIRE(pipe);
-    std::array<char, 4096> part;
-    while (const size_t got = std::fread(part.data(), 1, part.size(), pipe))
-        run.output.append(part.data(), got);
-    run.status = ::pclose(pipe);
-    return run;
-}
 
 std::string numbers(int count) {
     std::string lines;
