@@ -17,6 +17,7 @@ ottla::Transform make(const std::string& brokers, const std::string& from, const
         {{"bootstrap.servers", brokers},
          {"group.id", "answers"}, // its committed offsets are where reading goes on
          {"auto.offset.reset", "earliest"},
+         {"enable.auto.commit", "false"}, // offsets are committed by the transactions
          {"isolation.level", "read_committed"}});
     ottla::Producer producer({{"bootstrap.servers", brokers}, {"transactional.id", "answers-1"}});
     return {

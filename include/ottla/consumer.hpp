@@ -27,6 +27,8 @@ class ConsumerImpl;
 struct TopicName; // one per topic, shared by the messages of it
 }
 
+class Transform;
+
 /// One message or event. Holds a reference to the bytes it was read from, so a few kept messages may keep a whole fetch
 /// response alive: `detach()` those.
 class OTTLA_EXPORT Message {
@@ -88,6 +90,7 @@ private:
     std::vector<RecordBatch> spare_; ///< emptied batches whose memory is used again
     std::vector<Message> events_;
     size_t count_ = 0;
+    std::shared_ptr<void> lease_; ///< while it is held, the records count as being worked on
 };
 
 struct ConsumerOptions {
@@ -100,8 +103,22 @@ struct ConsumerOptions {
     std::function<void(std::string_view json)> on_statistics{};
     /// A broker delayed a request. Called from poll calls; the newest 32 are kept.
     std::function<void(const ThrottleEvent&)> on_throttle{};
+    /// What asynchronous and automatic commits have come to: the error when none of the partitions was committed, and each
+    /// partition with its own. Called from poll calls.
+    std::function<void(const Error&, const std::vector<CommittedOffset>&)> on_commit{};
     /// Hears of requests and snapshots on the engine's thread.
     std::shared_ptr<MetricsListener> metrics_listener{};
+};
+
+/// Hear of a rebalance, from poll calls and close; the partitions are the change only with cooperative assignors (KIP-429), else all.
+/// A handler that calls none of assign, unassign, incremental_assign and incremental_unassign leaves that to the consumer.
+struct RebalanceHandlers {
+    /// Partitions are this member's now; with assign(...) or incremental_assign(...) it says from where they are read.
+    std::function<void(const std::vector<TopicPartition>&)> on_assign{};
+    /// They will be another's: commit what is done.
+    std::function<void(const std::vector<TopicPartition>&)> on_revoke{};
+    /// They are another's already: do not commit. Not set: on_revoke.
+    std::function<void(const std::vector<TopicPartition>&)> on_lost{};
 };
 
 struct Watermarks {
@@ -118,10 +135,25 @@ public:
     Consumer& operator=(Consumer&&) noexcept;
     ~Consumer();
 
+    /// Joins the group `group.id`, whose members share the partitions of these topics; replaces the subscription. Returns before
+    /// joining: that goes on in the background, and what it comes to in poll calls, which must come within max.poll.interval.ms.
+    /// No topics: as unsubscribe. Throws KafkaException: _unknown_group without group.id, _invalid_arg.
+    void subscribe(std::vector<std::string> topics, RebalanceHandlers handlers = {});
+    /// Leaves the group, once poll calls have given up what is assigned.
+    void unsubscribe();
+    std::vector<std::string> subscription() const;
+    /// Who this is to its group; empty before joining.
+    std::string member_id() const;
+
     /// Replaces the assignment. Offsets are where to start: absolute, or offset_beginning, offset_end, offset_tail(n);
-    /// offset_invalid and offset_stored: by `auto.offset.reset`.
+    /// offset_invalid and offset_stored: what the group `group.id` has committed; without one, or when it has committed
+    /// nothing, by `auto.offset.reset`.
     void assign(const std::vector<TopicPartitionOffset>& partitions);
     void unassign();
+    /// Adds to the assignment. Throws _conflict for a partition that is assigned.
+    void incremental_assign(const std::vector<TopicPartitionOffset>& partitions);
+    /// Takes away from it. Throws _invalid_arg for a partition that is not assigned.
+    void incremental_unassign(const std::vector<TopicPartition>& partitions);
     std::vector<TopicPartition> assignment() const;
     /// Assigned partitions only (_state). Messages fetched before are never returned after it.
     void seek(const TopicPartitionOffset& to);
@@ -169,20 +201,56 @@ public:
                 start_committed(impl, std::move(partitions), std::move(handler));
             });
     }
+    // --- commits: offsets are those to be read next. All throw KafkaException _unknown_group without group.id.
+
+    /// Commits what is stored of the assignment: with enable.auto.offset.store what was handed out, also by the last poll_records;
+    /// else what store_offsets was given. Waits until the coordinator has answered, up to socket.timeout.ms. Returns what was
+    /// committed, each partition with its error. Throws KafkaException: _no_offset when there is nothing to commit; when no partition
+    /// was committed, the reason (illegal_generation, unknown_member_id, rebalance_in_progress, _timed_out...).
+    std::vector<CommittedOffset> commit();
+    /// The same for the place after this message. Throws _invalid_arg for an event or error.
+    std::vector<CommittedOffset> commit(const Message& message);
+    /// The same for these; logical and invalid offsets are left out.
+    std::vector<CommittedOffset> commit(const std::vector<CommittedOffset>& offsets);
+    // The same without waiting: what it comes to goes to ConsumerOptions::on_commit. Commits are done in the order of the calls.
+    void commit_async();
+    void commit_async(const Message& message);
+    void commit_async(const std::vector<CommittedOffset>& offsets);
+    /// As commit, completing with `void(error_code, std::vector<CommittedOffset>)`.
+    template <class Token>
+    auto async_commit(std::vector<CommittedOffset> offsets, Token&& token) {
+        return detail::initiate<void(error_code, std::vector<CommittedOffset>)>(
+            std::forward<Token>(token),
+            [impl = impl_, offsets = std::move(offsets)](Handler<std::vector<CommittedOffset>> handler) mutable {
+                start_commit(impl, std::move(offsets), std::move(handler));
+            });
+    }
+    /// Says how far the application has come, for the next commit, also an automatic one. Throws KafkaException: _invalid_arg unless
+    /// enable.auto.offset.store=false; _state for a partition that is not assigned.
+    void store_offsets(const Message& message);
+    void store_offsets(const std::vector<TopicPartitionOffset>& offsets);
+
     /// Who this consumer is to its group, for Producer::send_offsets_to_transaction. Throws _unknown_group without group.id.
     ConsumerGroupMetadata group_metadata() const;
 
     /// The consumer in numbers, now. From any thread, also on the engine's own. Distributions want statistics.interval.ms.
     Metrics metrics() const;
 
-    /// Ends fetching and connections; afterwards every call fails with _state. A second close is a no-op.
-    void close();
+    /// Commits what is stored, with enable.auto.commit, for which it waits up to `timeout` (embedded in an application's loop it does
+    /// not wait); then ends fetching and connections. Afterwards every call fails with _state. A second close is a no-op.
+    void close(std::chrono::milliseconds timeout = std::chrono::seconds(30));
 
 private:
+    friend class Transform;
+    bool commits_by_itself() const;
     static void start_poll(const std::shared_ptr<client::ConsumerImpl>& impl, Handler<Records> handler);
     static void start_committed(
         const std::shared_ptr<client::ConsumerImpl>& impl,
         std::vector<TopicPartition> partitions,
+        Handler<std::vector<CommittedOffset>> handler);
+    static void start_commit(
+        const std::shared_ptr<client::ConsumerImpl>& impl,
+        std::vector<CommittedOffset> offsets,
         Handler<std::vector<CommittedOffset>> handler);
 
     std::shared_ptr<client::ConsumerImpl> impl_;

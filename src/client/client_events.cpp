@@ -100,6 +100,19 @@ void ClientEvents::on_throttle(std::string_view broker, int32_t node, std::chron
     ring();
 }
 
+void ClientEvents::on_commit(Error error, std::vector<CommittedOffset> offsets) {
+    if (error)
+        log_.debug(LogContext::cgrp, "COMMIT", "a commit of {} partitions failed: {}", offsets.size(), error.message());
+    if (!observers_.on_commit)
+        return;
+    {
+        std::lock_guard lock(mutex_);
+        commits_.emplace_back(std::move(error), std::move(offsets));
+        pending_.store(true, std::memory_order_release);
+    }
+    ring();
+}
+
 template <class F>
 void ClientEvents::tell(F&& f) {
     if (!observers_.listener)
@@ -143,7 +156,7 @@ Metrics ClientEvents::begin_metrics(TimePoint now) const {
         .age = std::chrono::duration_cast<std::chrono::microseconds>(now - made_)};
     std::lock_guard lock(mutex_);
     all.events_waiting =
-        static_cast<int64_t>(waiting_.size() + lines_.size() + throttles_.size()) + (statistics_.has_value() ? 1 : 0);
+        static_cast<int64_t>(waiting_.size() + lines_.size() + throttles_.size() + commits_.size()) + (statistics_.has_value() ? 1 : 0);
     return all;
 }
 
@@ -165,12 +178,14 @@ size_t ClientEvents::serve() {
     std::deque<Error> errors;
     std::deque<Line> lines;
     std::deque<ThrottleEvent> throttles;
+    std::deque<std::pair<Error, std::vector<CommittedOffset>>> commits;
     std::optional<Metrics> statistics;
     {
         std::lock_guard lock(mutex_);
         errors.swap(waiting_);
         lines.swap(lines_);
         throttles.swap(throttles_);
+        commits.swap(commits_);
         statistics.swap(statistics_);
         pending_.store(false, std::memory_order_release);
     }
@@ -180,9 +195,11 @@ size_t ClientEvents::serve() {
         on_error_(KafkaError(std::move(error)));
     for (const auto& event : throttles)
         observers_.on_throttle(event);
+    for (const auto& [error, offsets] : commits)
+        observers_.on_commit(error, offsets);
     if (statistics)
         observers_.on_statistics(to_json(*statistics));
-    return errors.size() + throttles.size() + (statistics ? 1 : 0);
+    return errors.size() + throttles.size() + commits.size() + (statistics ? 1 : 0);
 }
 
 } // namespace ottla::client

@@ -16,6 +16,7 @@
 #include <ottla/error.hpp>
 #include <ottla/log.hpp>
 #include <ottla/metrics.hpp>
+#include <ottla/offsets.hpp>
 
 #include "config/client_config.hpp"
 #include "core/events.hpp"
@@ -29,6 +30,7 @@ struct Observers {
     std::function<void(std::string_view json)> on_statistics{};
     std::function<void(const ThrottleEvent&)> on_throttle{};
     std::shared_ptr<MetricsListener> listener{};
+    std::function<void(const Error&, const std::vector<CommittedOffset>&)> on_commit{};
 };
 
 class ClientEvents final : public core::ClusterEvents {
@@ -41,6 +43,8 @@ public:
     void on_throttle(std::string_view broker, int32_t node, std::chrono::milliseconds time) override;
     void on_request(const MetricsListener::Request& request) override;
     void on_batch(const MetricsListener::Batch& batch);
+    /// What an asynchronous or automatic commit has come to.
+    void on_commit(Error error, std::vector<CommittedOffset> offsets);
     /// An interval of statistics is over.
     void on_metrics(Metrics metrics);
     bool listens() const { return observers_.listener != nullptr; }
@@ -55,7 +59,7 @@ public:
 
     /// Runs when something waits to be served, on the thread where it came up: wakes a poll call.
     void set_waker(std::function<void()> waker) { waker_ = std::move(waker); }
-    /// Serves what waits on the calling thread; returns how many errors, throttlings and statistics.
+    /// Serves what waits on the calling thread; returns how many errors, throttlings, commits and statistics.
     size_t serve();
     /// Whether there is something to serve. Cheap when there is not.
     bool pending() const { return pending_.load(std::memory_order_acquire); }
@@ -89,6 +93,7 @@ private:
     mutable std::mutex mutex_;
     std::deque<Error> waiting_;
     std::deque<ThrottleEvent> throttles_;
+    std::deque<std::pair<Error, std::vector<CommittedOffset>>> commits_; ///< as many as the application has asked for
     std::optional<Metrics> statistics_;
     std::deque<Line> lines_;
 };

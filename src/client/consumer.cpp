@@ -15,6 +15,8 @@ using std::chrono::milliseconds;
 
 namespace {
 
+constexpr auto last_commit_limit = std::chrono::seconds(30); // of a consumer that goes away unclosed
+
 ConsumerImpl& in_own_process(const std::shared_ptr<ConsumerImpl>& impl) {
     engine::refuse_in_child(impl->loop());
     return *impl;
@@ -44,7 +46,7 @@ Consumer::~Consumer() {
     if (impl_ && impl_->loop().forked())
         keep_for_ever(std::move(impl_)); // the parent has it still
     else if (impl_)
-        impl_->close();
+        impl_->close(last_commit_limit);
 }
 
 void Consumer::assign(const std::vector<TopicPartitionOffset>& partitions) {
@@ -53,6 +55,30 @@ void Consumer::assign(const std::vector<TopicPartitionOffset>& partitions) {
 
 void Consumer::unassign() {
     in_own_process(impl_).assign({});
+}
+
+void Consumer::subscribe(std::vector<std::string> topics, RebalanceHandlers handlers) {
+    in_own_process(impl_).subscribe(std::move(topics), std::move(handlers));
+}
+
+void Consumer::unsubscribe() {
+    in_own_process(impl_).unsubscribe();
+}
+
+std::vector<std::string> Consumer::subscription() const {
+    return in_own_process(impl_).subscription();
+}
+
+std::string Consumer::member_id() const {
+    return in_own_process(impl_).member_id();
+}
+
+void Consumer::incremental_assign(const std::vector<TopicPartitionOffset>& partitions) {
+    in_own_process(impl_).incremental_assign(partitions);
+}
+
+void Consumer::incremental_unassign(const std::vector<TopicPartition>& partitions) {
+    in_own_process(impl_).incremental_unassign(partitions);
 }
 
 std::vector<TopicPartition> Consumer::assignment() const {
@@ -132,12 +158,77 @@ void Consumer::start_committed(
         impl->start_committed(std::move(partitions), std::move(handler));
 }
 
+bool Consumer::commits_by_itself() const {
+    return impl_->commits_by_itself();
+}
+
 ConsumerGroupMetadata Consumer::group_metadata() const {
     return in_own_process(impl_).group_metadata();
 }
 
-void Consumer::close() {
-    in_own_process(impl_).close();
+namespace {
+
+std::vector<CommittedOffset> after(const Message& message) {
+    if (message.error())
+        throw KafkaException(Error(Errc::_invalid_arg, "an event has no offset to commit"));
+    CommittedOffset offset;
+    offset.topic = message.topic();
+    offset.partition = message.partition();
+    offset.offset = message.offset() + 1;
+    offset.leader_epoch = message.leader_epoch();
+    return {std::move(offset)};
+}
+
+} // namespace
+
+std::vector<CommittedOffset> Consumer::commit() {
+    ConsumerImpl& impl = in_own_process(impl_);
+    return impl.commit(impl.stored());
+}
+
+std::vector<CommittedOffset> Consumer::commit(const Message& message) {
+    return in_own_process(impl_).commit(after(message));
+}
+
+std::vector<CommittedOffset> Consumer::commit(const std::vector<CommittedOffset>& offsets) {
+    return in_own_process(impl_).commit(offsets);
+}
+
+void Consumer::commit_async() {
+    ConsumerImpl& impl = in_own_process(impl_);
+    impl.commit_async(impl.stored());
+}
+
+void Consumer::commit_async(const Message& message) {
+    in_own_process(impl_).commit_async(after(message));
+}
+
+void Consumer::commit_async(const std::vector<CommittedOffset>& offsets) {
+    in_own_process(impl_).commit_async(offsets);
+}
+
+void Consumer::start_commit(
+    const std::shared_ptr<ConsumerImpl>& impl,
+    std::vector<CommittedOffset> offsets,
+    Handler<std::vector<CommittedOffset>> handler
+) {
+    if (const Error in_child = engine::check_fork(impl->loop()))
+        engine::complete(impl->loop(), std::move(handler), in_child.code, std::vector<CommittedOffset>());
+    else
+        impl->start_commit(std::move(offsets), std::move(handler));
+}
+
+void Consumer::store_offsets(const Message& message) {
+    const auto rows = after(message);
+    in_own_process(impl_).store_offsets({rows.begin(), rows.end()});
+}
+
+void Consumer::store_offsets(const std::vector<TopicPartitionOffset>& offsets) {
+    in_own_process(impl_).store_offsets(offsets);
+}
+
+void Consumer::close(milliseconds timeout) {
+    in_own_process(impl_).close(timeout);
 }
 
 void Message::detach() {

@@ -36,7 +36,9 @@ void ConsumerImpl::start_poll(Handler<Records> handler) {
     const auto& loop = *driver_->loop();
     Records records;
     error_code ec;
+    finish_records();
     driver_->serve_callbacks();
+    serve_group();
     {
         std::lock_guard lock(use_);
         if (closed_)
@@ -77,6 +79,7 @@ void ConsumerImpl::run_async(std::shared_ptr<AsyncPoll> op) {
                 return;
             }
             self->driver_->serve_callbacks();
+            self->serve_group();
             Records records;
             bool closed;
             {

@@ -1,12 +1,27 @@
 #include "client/consumer_driver.hpp"
 #include "client/link_options.hpp"
 
+#include <algorithm>
 #include <random>
+#include <string_view>
+
+#include "core/group/assignor/builtin.hpp"
 
 namespace ottla::client {
 namespace {
 
 constexpr uint32_t lane_owner = 1; // the cluster is private to this consumer, so any number does
+
+/// The configuration has checked the names.
+core::group::Assignors assignors_of(std::string_view names) {
+    core::group::Assignors all;
+    for (size_t at = 0; at < names.size();) {
+        const size_t end = std::min(names.find(',', at), names.size());
+        all.push_back(core::group::make_assignor(names.substr(at, end - at)).value());
+        at = end + 1;
+    }
+    return all;
+}
 
 uint64_t random_seed() {
     std::random_device device;
@@ -25,7 +40,8 @@ ConsumerDriver::ConsumerDriver(
         rung_.store(true, std::memory_order_release);
         loop_->notify();
     })
-    , statistics_(config_.statistics_interval, [this](TimePoint now) { emit_statistics(now); }) {
+    , statistics_(config_.statistics_interval, [this](TimePoint now) { emit_statistics(now); })
+    , auto_commit_(commits_by_itself() ? config_.auto_commit_interval : Duration::zero(), [this](TimePoint) { commit_stored(); }) {
     events_.set_waker([this] {
         callbacks_.store(true, std::memory_order_release);
         queue_.interrupt();
@@ -39,7 +55,20 @@ void ConsumerDriver::start() {
     fetcher_.emplace(
         cluster_->caller(), cluster_->metadata(), queue_, config_, lane_owner, random_seed(), events_.log()
     );
+    starts_.emplace(
+        cluster_->caller(), *fetcher_, queue_, config_, random_seed(), [this] { return committer_->idle(); }, events_.log()
+    );
+    committer_.emplace(cluster_->caller(), config_.group_id, config_.socket_timeout, events_.log());
+    if (!config_.group_id.empty()) {
+        member_.emplace(
+            core::group::ClassicMember::Ports{cluster_->caller(), cluster_->metadata(), *this, poll_clock_, lane_owner}, config_,
+            assignors_of(config_.assignors), random_seed(), events_.log()
+        );
+        loop_->scheduler().add(*member_);
+    }
     loop_->scheduler().add(*fetcher_);
+    loop_->scheduler().add(*starts_);
+    loop_->scheduler().add(auto_commit_);
     loop_->scheduler().add(statistics_);
     loop_->add_source(*this);
 }
@@ -49,15 +78,98 @@ void ConsumerDriver::stop(TimePoint now) {
         return;
     loop_->remove_source(*this);
     loop_->scheduler().remove(statistics_);
+    loop_->scheduler().remove(auto_commit_);
+    if (member_)
+        loop_->scheduler().remove(*member_);
+    member_.reset();
+    committer_.reset();
+    loop_->scheduler().remove(*starts_);
+    starts_.reset();
     loop_->scheduler().remove(*fetcher_);
     fetcher_.reset();
     cluster_->close(now);
     cluster_.reset();
 }
 
+void ConsumerDriver::read(core::FetchStart start, TimePoint now) {
+    const bool by_group = start.offset == offset_invalid || start.offset == offset_stored;
+    if (by_group && !config_.group_id.empty())
+        starts_->add(std::move(start));
+    else
+        fetcher_->add(std::move(start), now);
+}
+
 void ConsumerDriver::remove(core::StreamId stream) {
+    starts_->remove(stream);
     fetcher_->remove(stream);
     queue_.forget(stream);
+}
+
+void ConsumerDriver::pause(core::StreamId stream) {
+    starts_->set_paused(stream, true);
+    fetcher_->pause(stream);
+}
+
+void ConsumerDriver::resume(core::StreamId stream) {
+    starts_->set_paused(stream, false);
+    fetcher_->resume(stream);
+}
+
+namespace {
+
+/// A reply that comes in any case.
+class CertainReply {
+public:
+    CertainReply(core::CommitReply reply, std::vector<CommittedOffset> offsets)
+        : reply_(std::move(reply))
+        , offsets_(std::move(offsets)) {}
+
+    CertainReply(CertainReply&&) = default;
+
+    ~CertainReply() {
+        if (reply_)
+            reply_(Error(Errc::_destroy, "the consumer was closed during the commit"), std::move(offsets_));
+    }
+
+    void operator()(const Error& error, std::vector<CommittedOffset> offsets) {
+        std::exchange(reply_, {})(error, std::move(offsets));
+    }
+
+private:
+    core::CommitReply reply_;
+    std::vector<CommittedOffset> offsets_;
+};
+
+} // namespace
+
+void ConsumerDriver::commit(std::vector<CommittedOffset> offsets, core::CommitReply reply) {
+    CertainReply certain(
+        [this, reply = std::move(reply)](const Error& error, std::vector<CommittedOffset> rows) mutable {
+            if (!error)
+                stored_.on_committed(rows);
+            if (starts_)
+                starts_->wake();
+            finish_step();
+            reply(error, std::move(rows));
+        },
+        offsets
+    );
+    if (committer_)
+        committer_->commit(member_ ? member_->committer() : core::Committer(), std::move(offsets), std::move(certain));
+}
+
+void ConsumerDriver::commit_stored(MoveOnlyFunction<void()> done) {
+    auto offsets = stored_.uncommitted();
+    if (offsets.empty()) {
+        if (done)
+            done();
+        return;
+    }
+    commit(std::move(offsets), [this, done = std::move(done)](const Error& error, std::vector<CommittedOffset> rows) mutable {
+        events_.on_commit(error, std::move(rows));
+        if (done)
+            done();
+    });
 }
 
 void ConsumerDriver::serve_callbacks() {

@@ -3,21 +3,28 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 
 #include "client/client_events.hpp"
 #include "client/consumer_queue.hpp"
-#include "client/statistics.hpp"
+#include "client/interval_timer.hpp"
+#include "client/stored_offsets.hpp"
 #include "config/client_config.hpp"
 #include "core/cluster/cluster.hpp"
+#include "core/fetch/committed_starts.hpp"
 #include "core/fetch/fetcher.hpp"
+#include "core/group/classic_member.hpp"
+#include "core/group/offset_committer.hpp"
 #include "engine/loop.hpp"
 
 namespace ottla::client {
 
-class ConsumerDriver final : public engine::Source {
+class ConsumerDriver final : public engine::Source,
+                             public std::enable_shared_from_this<ConsumerDriver>,
+                             private core::group::MemberEvents {
 public:
     ConsumerDriver(
         std::shared_ptr<engine::Loop> loop, config::ClientConfig config, LogSink log, ErrorHandler on_error, Observers observers = {}
@@ -34,18 +41,52 @@ public:
 
     ClientEvents& events() { return events_; }
 
+    StoredOffsets& stored() { return stored_; }
+
+    /// The application's polls, counted by impl.
+    core::group::PollClock& poll_clock() { return poll_clock_; }
+
+    // --- the group, from the consuming thread
+    /// The step that the application has to take; the loop waits for `step_done`.
+    std::optional<core::group::Rebalance> take_step();
+    void step_done();
+    /// What keeps the consumer from its group, oldest first.
+    std::optional<Error> take_trouble();
+    /// Whether there is a step or trouble: cheap.
+    bool group_calls() const { return group_calls_.load(std::memory_order_relaxed); }
+    /// A call of an application that had not polled for too long.
+    void come_back();
+    /// Who this is to the group now.
+    core::Committer committer() const;
+    void subscribe(std::vector<std::string> topics, std::string reason);
+
+    /// Whether offsets are committed without being asked to.
+    bool commits_by_itself() const { return config_.enable_auto_commit && !config_.group_id.empty(); }
+
     /// From any thread.
     Metrics metrics() const;
 
     // --- on the loop
     void start();
     void stop(TimePoint now);
+    /// Commits what is stored, leaves the group, stops; nobody takes steps any more.
+    void end(TimePoint now);
+    /// Leaves the group; `out` is called once that has been done.
+    void leave(MoveOnlyFunction<void()> out, TimePoint now);
 
     bool running() const { return fetcher_.has_value(); }
 
     core::Fetcher& fetcher() { return *fetcher_; }
 
+    /// Reads from where it says, or from what the group has committed.
+    void read(core::FetchStart start, TimePoint now);
     void remove(core::StreamId stream);
+    void pause(core::StreamId stream);
+    void resume(core::StreamId stream);
+    /// As OffsetCommitter::commit; `reply` is always called, with _destroy when the consumer ends before.
+    void commit(std::vector<CommittedOffset> offsets, core::CommitReply reply);
+    /// Commits what is stored, if anything is; `done` is called in any case.
+    void commit_stored(MoveOnlyFunction<void()> done = {});
 
     core::Cluster& cluster() { return *cluster_; }
 
@@ -56,6 +97,10 @@ public:
     void on_context_gone() noexcept override;
 
 private:
+    void on_step(const core::group::Rebalance& step) override;
+    void on_trouble(const Error& error) override;
+    void call_application();
+    void finish_step();
     Metrics gather(TimePoint now) const;
     void emit_statistics(TimePoint now);
 
@@ -63,12 +108,25 @@ private:
     const config::ClientConfig config_;
     ClientEvents events_;
     ConsumerQueue queue_;
+    StoredOffsets stored_;
     std::atomic<bool> rung_{false};
     std::atomic<bool> callbacks_{false};
     std::optional<core::Cluster> cluster_;
     std::optional<core::Fetcher> fetcher_;
+    std::optional<core::CommittedStarts> starts_;
+    std::optional<core::group::ClassicMember> member_;
+    core::group::PollClock poll_clock_;
+    std::atomic<bool> group_calls_{false};
+    std::atomic<bool> expelled_{false};
+    bool ending_ = false;
+    bool step_done_ = false; ///< and waits for commits that are under way
+    std::mutex group_mutex_;
+    std::optional<core::group::Rebalance> step_; ///< not yet taken
+    std::deque<Error> troubles_;
+    std::optional<core::OffsetCommitter> committer_;
     core::CallScope queries_;
-    StatisticsTimer statistics_;
+    IntervalTimer statistics_;
+    IntervalTimer auto_commit_;
 };
 
 } // namespace ottla::client

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <future>
+#include <set>
 
 #include "core/fetch/list_offsets.hpp"
 #include "record/record_parser.hpp"
@@ -13,6 +14,10 @@ namespace {
 
 [[noreturn]] void fail(Errc code, std::string text = {}) {
     throw KafkaException(Error(code, std::move(text)));
+}
+
+std::shared_ptr<const std::atomic<int64_t>> position_of(const std::shared_ptr<Progress>& progress) {
+    return {progress, &progress->position};
 }
 
 std::string name_of(const TopicPartition& where) {
@@ -30,7 +35,9 @@ ConsumerImpl::make(const Config& config, const Engine& engine, ConsumerOptions o
         throw KafkaException(parsed.error());
     auto driver = std::make_shared<ConsumerDriver>(
         engine.loop(), std::move(*parsed), std::move(options.on_log), std::move(options.on_error),
-        Observers{std::move(options.on_statistics), std::move(options.on_throttle), std::move(options.metrics_listener)}
+        Observers{
+            std::move(options.on_statistics), std::move(options.on_throttle), std::move(options.metrics_listener),
+            std::move(options.on_commit)}
     );
     driver->events().on_created(config, ClientKind::consumer, warnings);
     engine.loop()->watch(driver);
@@ -41,56 +48,68 @@ ConsumerImpl::make(const Config& config, const Engine& engine, ConsumerOptions o
 
 ConsumerImpl::ConsumerImpl(std::shared_ptr<ConsumerDriver> driver)
     : driver_(std::move(driver))
+    , stores_(driver_->config().enable_auto_offset_store && !driver_->config().group_id.empty())
     , context_{.check_crcs = driver_->config().check_crcs} {
 }
 
 // --- assignment
 
+void ConsumerImpl::refuse_unassignable(const TopicPartitionOffset& p) const {
+    if (p.topic.empty() || p.partition < 0)
+        fail(Errc::_invalid_arg, fmt::format("cannot assign {}[{}]", p.topic, p.partition));
+}
+
+// With use_ held.
+ConsumerImpl::Assigned& ConsumerImpl::begin_assigned(const TopicPartitionOffset& at, std::vector<core::FetchStart>& starts) {
+    driver_->events().log().debug(LogContext::consumer, "ASSIGN", "{}[{}]: from offset {}", at.topic, at.partition, at.offset);
+    auto& assigned = assigned_[{at.topic, at.partition}];
+    assigned = std::make_unique<Assigned>();
+    assigned->where = {at.topic, at.partition};
+    auto& name = names_[at.topic];
+    if (!name)
+        name = std::make_shared<const std::string>(at.topic);
+    assigned->topic = name;
+    assigned->stream = ++last_stream_;
+    assigned->progress = driver_->stored().begin(assigned->where);
+    streams_[assigned->stream] = assigned.get();
+    starts.push_back(
+        {.where = assigned->where, .stream = assigned->stream, .offset = at.offset, .position = position_of(assigned->progress)}
+    );
+    return *assigned;
+}
+
 void ConsumerImpl::assign(const std::vector<TopicPartitionOffset>& partitions) {
-    std::unordered_map<std::string, std::shared_ptr<const std::string>> topics;
-    std::unordered_map<TopicPartition, std::unique_ptr<Assigned>> fresh;
+    std::set<TopicPartition> once;
     for (const auto& p : partitions) {
-        if (p.topic.empty() || p.partition < 0)
-            fail(Errc::_invalid_arg, fmt::format("cannot assign {}[{}]", p.topic, p.partition));
-        auto& topic = topics[p.topic];
-        if (!topic)
-            topic = std::make_shared<const std::string>(p.topic);
-        auto& assigned = fresh[{p.topic, p.partition}];
-        if (assigned)
+        refuse_unassignable(p);
+        if (!once.insert({p.topic, p.partition}).second)
             fail(Errc::_invalid_arg, fmt::format("{}[{}] is assigned twice", p.topic, p.partition));
-        assigned = std::make_unique<Assigned>();
-        assigned->where = {p.topic, p.partition};
-        assigned->topic = topic;
     }
     std::lock_guard lock(use_);
     check_open();
-    const core::Log& log = driver_->events().log();
-    for (const auto& p : partitions)
-        log.debug(LogContext::consumer, "ASSIGN", "{}[{}]: from offset {}", p.topic, p.partition, p.offset);
+    acted_ = true;
     if (partitions.empty())
-        log.debug(LogContext::consumer, "ASSIGN", "nothing is assigned");
+        driver_->events().log().debug(LogContext::consumer, "ASSIGN", "nothing is assigned");
+    commit_uncommitted(); // before the same partitions are begun anew
     std::vector<core::StreamId> old;
     for (const auto& [stream, assigned] : streams_)
         old.push_back(stream);
+    for (const auto& [where, assigned] : assigned_)
+        driver_->stored().end(where);
+    assigned_.clear();
+    ready_.clear();
+    streams_.clear();
     std::vector<core::FetchStart> starts;
-    for (const auto& p : partitions) {
-        Assigned& assigned = *fresh.at({p.topic, p.partition});
-        assigned.stream = ++last_stream_;
-        starts.push_back({.where = assigned.where, .stream = assigned.stream, .offset = p.offset, .position = assigned.position});
-    }
+    for (const auto& p : partitions)
+        begin_assigned(p, starts);
     post([driver = driver_, starts = std::move(starts), old](TimePoint now) mutable {
         if (!driver->running())
             return;
         for (auto& start : starts) // before the old ones go, so that what is known of their topics stays
-            driver->fetcher().add(std::move(start), now);
+            driver->read(std::move(start), now);
         for (const auto stream : old)
             driver->remove(stream);
     });
-    assigned_ = std::move(fresh);
-    ready_.clear();
-    streams_.clear();
-    for (auto& [where, assigned] : assigned_)
-        streams_[assigned->stream] = assigned.get();
     sort_in();
 }
 
@@ -121,7 +140,7 @@ void ConsumerImpl::pause(const std::vector<TopicPartition>& partitions) {
         unlist(assigned);
         post([driver = driver_, stream = assigned.stream](TimePoint) {
             if (driver->running())
-                driver->fetcher().pause(stream);
+                driver->pause(stream);
         });
     }
 }
@@ -134,7 +153,7 @@ void ConsumerImpl::resume(const std::vector<TopicPartition>& partitions) {
         list(assigned);
         post([driver = driver_, stream = assigned.stream](TimePoint) {
             if (driver->running())
-                driver->fetcher().resume(stream);
+                driver->resume(stream);
         });
     }
 }
@@ -149,14 +168,14 @@ std::vector<TopicPartitionOffset> ConsumerImpl::position(const std::vector<Topic
         positions.push_back(
             {.topic = where.topic,
              .partition = where.partition,
-             .offset = it == assigned_.end() ? offset_invalid : it->second->position->load(std::memory_order_relaxed)}
+             .offset = it == assigned_.end() ? offset_invalid : it->second->progress->position.load(std::memory_order_relaxed)}
         );
     }
     return positions;
 }
 
 void ConsumerImpl::check_open() const {
-    if (closed_)
+    if (closed_ || (closing_.load() != std::thread::id() && closing_.load() != std::this_thread::get_id()))
         fail(Errc::_state, "the consumer is closed");
 }
 
@@ -176,12 +195,12 @@ void ConsumerImpl::begin_stream(Assigned& assigned, int64_t offset, Duration del
         .offset = offset,
         .paused = assigned.paused,
         .delay = delay,
-        .position = assigned.position,
+        .position = position_of(assigned.progress),
     };
     post([driver = driver_, start = std::move(start), old](TimePoint now) mutable {
         if (!driver->running())
             return;
-        driver->fetcher().add(std::move(start), now);
+        driver->read(std::move(start), now);
         driver->remove(old);
     });
     unlist(assigned);
@@ -276,11 +295,29 @@ std::vector<TopicPartitionOffset> ConsumerImpl::offsets_for_times(
 
 // --- the end
 
-void ConsumerImpl::close() {
+void ConsumerImpl::close(std::chrono::milliseconds timeout) {
+    std::thread::id nobody;
     {
         std::lock_guard lock(use_);
-        if (std::exchange(closed_, true))
+        if (closed_ || !closing_.compare_exchange_strong(nobody, std::this_thread::get_id()))
             return;
+    }
+    driver_->queue().interrupt(); // another thread may be in a call
+    if (auto waiter = driver_->queue().take_waiter())
+        waiter(make_error_code(Errc::_destroy));
+    try {
+        leave_group(engine::Loop::now() + time_limit(timeout));
+    } catch (...) { // of a handler
+        finish_close(timeout);
+        throw;
+    }
+    finish_close(timeout);
+}
+
+void ConsumerImpl::finish_close(std::chrono::milliseconds timeout) {
+    {
+        std::lock_guard lock(use_);
+        closed_ = true;
         ready_.clear();
         streams_.clear();
         assigned_.clear();
@@ -289,7 +326,27 @@ void ConsumerImpl::close() {
     if (auto waiter = driver_->queue().take_waiter())
         waiter(make_error_code(Errc::_destroy));
     driver_->queue().interrupt();
-    engine::finish_on(driver_->loop(), [driver = driver_](TimePoint now) { driver->stop(now); });
+    const auto& loop = driver_->loop();
+    if (timeout.count() == 0) {
+        engine::finish_on(loop, [driver = driver_](TimePoint now) { driver->stop(now); });
+        return;
+    }
+    if (engine::check_may_block(*loop)) { // it ends when commit and leave have been answered
+        loop->post([driver = driver_](TimePoint now) { driver->end(now); });
+        return;
+    }
+    commit_last(timeout);
+    engine::finish_on(loop, [driver = driver_](TimePoint now) { driver->stop(now); });
+}
+
+// With a thread of its own this waits.
+void ConsumerImpl::commit_last(std::chrono::milliseconds timeout) {
+    if (!driver_->commits_by_itself())
+        return;
+    auto done = std::make_shared<std::promise<void>>();
+    auto waited = done->get_future();
+    if (driver_->loop()->post([driver = driver_, done](TimePoint) { driver->commit_stored([done] { done->set_value(); }); }))
+        waited.wait_for(time_limit(timeout));
 }
 
 void ConsumerImpl::detach(Message& message) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -32,6 +33,13 @@ public:
     void resume(const std::vector<TopicPartition>& partitions);
     std::vector<TopicPartitionOffset> position(const std::vector<TopicPartition>& partitions) const;
 
+    void subscribe(std::vector<std::string> topics, RebalanceHandlers handlers);
+    void unsubscribe();
+    std::vector<std::string> subscription() const;
+    void incremental_assign(const std::vector<TopicPartitionOffset>& partitions);
+    void incremental_unassign(const std::vector<TopicPartition>& partitions);
+    std::string member_id() const;
+
     std::optional<Message> poll(std::chrono::milliseconds timeout);
     std::vector<Message> consume(size_t count, std::chrono::milliseconds timeout);
     void poll_records(Records& into, std::chrono::milliseconds timeout);
@@ -45,9 +53,17 @@ public:
     std::vector<CommittedOffset> committed(std::vector<TopicPartition> partitions, std::chrono::milliseconds timeout);
     void start_committed(std::vector<TopicPartition> partitions, Handler<std::vector<CommittedOffset>> handler);
     ConsumerGroupMetadata group_metadata() const;
+    bool commits_by_itself() const { return driver_->commits_by_itself(); }
     Metrics metrics() const { return driver_->metrics(); }
 
-    void close();
+    std::vector<CommittedOffset> commit(std::vector<CommittedOffset> offsets);
+    void commit_async(std::vector<CommittedOffset> offsets);
+    void start_commit(std::vector<CommittedOffset> offsets, Handler<std::vector<CommittedOffset>> handler);
+    /// What is stored and not committed; records handed out count as stored. May be empty.
+    std::vector<CommittedOffset> stored();
+    void store_offsets(const std::vector<TopicPartitionOffset>& offsets);
+
+    void close(std::chrono::milliseconds timeout);
     const engine::Loop& loop() const { return *driver_->loop(); }
 
     static void detach(Message& message);
@@ -60,8 +76,7 @@ private:
         core::StreamId stream = 0;
         bool paused = false;
         bool listed = false; ///< in `ready_`
-        /// Relaxed: written by the consuming thread, read for statistics.
-        std::shared_ptr<std::atomic<int64_t>> position = std::make_shared<std::atomic<int64_t>>(offset_invalid);
+        std::shared_ptr<Progress> progress{};
         std::deque<core::FetchEvent> waiting{};
         SliceReader reader{}; ///< over the slice that is being handed out
     };
@@ -94,14 +109,38 @@ private:
     std::vector<int64_t> query(std::vector<core::OffsetQuery> queries, std::chrono::milliseconds timeout);
     void run_async(std::shared_ptr<AsyncPoll> op);
     static Duration time_limit(std::chrono::milliseconds timeout);
+    Assigned& begin_assigned(const TopicPartitionOffset& at, std::vector<core::FetchStart>& starts);
+    void refuse_unassignable(const TopicPartitionOffset& p) const;
+    void end_assigned(const TopicPartition& where);
+    /// Serves the group's calls: callbacks and changes of the assignment. Without use_ held.
+    void serve_group();
+    void run_step(const core::group::Rebalance& step);
+    void act_by_default(const core::group::Rebalance& step);
+    void leave_group(TimePoint deadline);
+    bool take_trouble(Message& out);
+    void check_group() const;
+    /// The start of a call that hands out messages: those of the call before count as worked off.
+    void finish_records();
+    void commit_uncommitted();
+    void finish_close(std::chrono::milliseconds timeout);
+    void commit_last(std::chrono::milliseconds timeout);
     void ask_committed(std::vector<TopicPartition> partitions, Duration limit, core::CommittedReply reply);
 
     const std::shared_ptr<ConsumerDriver> driver_;
     mutable std::mutex use_; ///< uncontended unless an asynchronous poll runs elsewhere
     bool closed_ = false;
+    std::atomic<std::thread::id> closing_{}; ///< the thread that is in close
+    std::vector<std::string> subscription_;
+    RebalanceHandlers handlers_;
+    bool acted_ = false;  ///< the application has changed its assignment in a rebalance handler
+    bool losing_ = false; ///< what is assigned is the group's no more: nothing of it can be committed
+    const bool stores_; ///< offsets of what is handed out
+    bool records_out_ = false; ///< handed out together, not yet stored
+    std::vector<std::pair<std::shared_ptr<Progress>, int32_t>> lending_; ///< what a Records is being filled with
     core::StreamId last_stream_ = 0;
     std::unordered_map<TopicPartition, std::unique_ptr<Assigned>> assigned_;
     std::unordered_map<core::StreamId, Assigned*> streams_;
+    std::unordered_map<std::string, std::shared_ptr<const std::string>> names_; ///< of topics, shared by their messages
     std::vector<Assigned*> ready_; ///< partitions with something to hand out, not paused
     size_t turn_ = 0;              ///< whose turn it is in `ready_`
     std::vector<core::FetchEvent> taken_;

@@ -17,10 +17,10 @@ public:
 
     ~Pending() {
         if (reply_)
-            reply_(Error(Errc::_destroy, "the consumer was closed during the call"));
+            reply_(Error(Errc::_destroy, "the consumer was closed during the call"), {});
     }
 
-    void operator()(Result<std::vector<CommittedOffset>> answer) { std::exchange(reply_, {})(std::move(answer)); }
+    void operator()(Result<std::vector<CommittedOffset>> answer, TimePoint now) { std::exchange(reply_, {})(std::move(answer), now); }
 
 private:
     core::CommittedReply reply_;
@@ -38,11 +38,11 @@ void ConsumerImpl::ask_committed(std::vector<TopicPartition> partitions, Duratio
     };
     Pending pending(std::move(reply));
     if (query.group.empty()) {
-        pending(Error(Errc::_unknown_group, "committed offsets are those of a group: set group.id"));
+        pending(Error(Errc::_unknown_group, "committed offsets are those of a group: set group.id"), {});
         return;
     }
     if (query.partitions.empty()) {
-        pending(std::vector<CommittedOffset>());
+        pending(std::vector<CommittedOffset>(), {});
         return;
     }
     driver_->loop()->post([driver = driver_, query = std::move(query), pending = std::move(pending)](TimePoint) mutable {
@@ -61,7 +61,7 @@ ConsumerImpl::committed(std::vector<TopicPartition> partitions, std::chrono::mil
     }
     auto promise = std::make_shared<std::promise<Result<std::vector<CommittedOffset>>>>();
     auto answer = promise->get_future();
-    ask_committed(std::move(partitions), time_limit(timeout), [promise](auto result) { promise->set_value(std::move(result)); });
+    ask_committed(std::move(partitions), time_limit(timeout), [promise](auto result, TimePoint) { promise->set_value(std::move(result)); });
     promise.reset();
     return answer.get().value();
 }
@@ -82,7 +82,7 @@ void ConsumerImpl::start_committed(
     ask_committed(
         std::move(partitions),
         driver_->config().socket_timeout,
-        [loop = driver_->loop(), handler = std::move(handler)](Result<std::vector<CommittedOffset>> answer) mutable {
+        [loop = driver_->loop(), handler = std::move(handler)](Result<std::vector<CommittedOffset>> answer, TimePoint) mutable {
             const error_code code = answer ? error_code() : answer.error().code;
             engine::complete(
                 *loop, std::move(handler), code, answer ? std::move(*answer) : std::vector<CommittedOffset>()
@@ -94,7 +94,8 @@ void ConsumerImpl::start_committed(
 ConsumerGroupMetadata ConsumerImpl::group_metadata() const {
     if (driver_->config().group_id.empty())
         throw KafkaException(Error(Errc::_unknown_group, "this consumer is in no group: set group.id"));
-    return {.group_id = driver_->config().group_id};
+    core::Committer who = driver_->committer();
+    return {driver_->config().group_id, who.generation, std::move(who.member), std::move(who.instance)};
 }
 
 } // namespace ottla::client

@@ -102,6 +102,8 @@ Message ConsumerImpl::make_event(const Assigned& assigned, Error error, int64_t 
 // --- one message
 
 bool ConsumerImpl::take_message(Message& out) {
+    if (take_trouble(out)) [[unlikely]]
+        return true;
     while (Assigned* assigned = next_ready()) {
         SliceReader& reader = assigned->reader;
         if (!reader.active()) {
@@ -116,7 +118,9 @@ bool ConsumerImpl::take_message(Message& out) {
             out.partition_ = assigned->where.partition;
             out.offset_ = view->offset();
             out.bytes_ = reader.bytes();
-            assigned->position->store(reader.position(), std::memory_order_relaxed);
+            assigned->progress->position.store(reader.position(), std::memory_order_relaxed);
+            if (stores_)
+                assigned->progress->store(reader.position(), view->leader_epoch());
             return true;
         }
         if (step == SliceReader::Step::bad) {
@@ -129,6 +133,7 @@ bool ConsumerImpl::take_message(Message& out) {
 }
 
 std::optional<Message> ConsumerImpl::poll(std::chrono::milliseconds timeout) {
+    finish_records();
     std::optional<Message> message(std::in_place);
     if (!wait_for(timeout, [&] { return take_message(*message); }))
         message.reset();
@@ -141,6 +146,7 @@ std::vector<Message> ConsumerImpl::consume(size_t count, std::chrono::millisecon
     std::vector<Message> messages;
     if (count == 0)
         return messages;
+    finish_records();
     wait_for(timeout, [&] {
         Message message;
         while (messages.size() < count && take_message(message)) {
@@ -167,9 +173,12 @@ void ConsumerImpl::recycle(Records& into) {
     into.batches_.clear();
     into.events_.clear();
     into.count_ = 0;
+    into.lease_.reset();
 }
 
 bool ConsumerImpl::take_records(Records& into) {
+    for (Message trouble; take_trouble(trouble); trouble = Message())
+        into.events_.push_back(std::move(trouble));
     while (into.count_ < max_views) {
         Assigned* assigned = next_ready();
         if (!assigned)
@@ -183,7 +192,20 @@ bool ConsumerImpl::take_records(Records& into) {
         if (take_event(*assigned, event))
             into.events_.push_back(std::move(event));
     }
+    if (!lending_.empty()) {
+        into.lease_ = std::make_shared<char>();
+        driver_->stored().lend(std::exchange(lending_, {}), into.lease_);
+        records_out_ = true;
+    }
     return !into.empty();
+}
+
+void ConsumerImpl::finish_records() {
+    auto& calls = driver_->poll_clock().calls;
+    calls.store(calls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    std::lock_guard lock(use_);
+    if (std::exchange(records_out_, false))
+        driver_->stored().finish();
 }
 
 /// Hands out records of the slice at hand; false when the call has enough.
@@ -208,7 +230,9 @@ bool ConsumerImpl::read_batch(Assigned& assigned, Records& into) {
         batch->fetched_ = reader.slice_bytes();
         batch->topic_ = assigned.topic;
         batch->partition_ = assigned.where.partition;
-        assigned.position->store(records.back().offset() + 1, std::memory_order_relaxed);
+        assigned.progress->position.store(records.back().offset() + 1, std::memory_order_relaxed);
+        if (stores_)
+            lending_.emplace_back(assigned.progress, records.back().leader_epoch());
     }
     if (step == SliceReader::Step::end)
         end_slice(assigned);
@@ -222,6 +246,7 @@ void ConsumerImpl::poll_records(Records& into, std::chrono::milliseconds timeout
         std::lock_guard lock(use_);
         recycle(into);
     }
+    finish_records();
     wait_for(timeout, [&] { return take_records(into); });
 }
 
@@ -237,6 +262,7 @@ bool ConsumerImpl::wait_for(std::chrono::milliseconds timeout, Take take) {
     bool deadline_set = timeout.count() < 0;
     for (bool last = timeout.count() == 0;;) {
         driver_->serve_callbacks();
+        serve_group();
         {
             std::lock_guard lock(use_);
             check_open();
@@ -250,7 +276,9 @@ bool ConsumerImpl::wait_for(std::chrono::milliseconds timeout, Take take) {
         // Only now: reading the clock costs more than taking a message.
         if (!std::exchange(deadline_set, true))
             deadline = engine::Loop::now() + std::min<Duration>(timeout, std::chrono::hours(24 * 365));
+        driver_->poll_clock().inside.store(true, std::memory_order_relaxed);
         last = !driver_->queue().wait_until(deadline);
+        driver_->poll_clock().inside.store(false, std::memory_order_relaxed);
     }
 }
 

@@ -15,7 +15,7 @@
 #include "accumulator/accumulator.hpp"
 #include "client/client_events.hpp"
 #include "client/interceptors.hpp"
-#include "client/statistics.hpp"
+#include "client/interval_timer.hpp"
 #include "config/client_config.hpp"
 #include "core/cluster/cluster.hpp"
 #include "core/produce/producer.hpp"
@@ -149,7 +149,7 @@ private:
     std::optional<core::Cluster> cluster_;
     std::optional<core::produce::ProducerCore> core_;
     std::optional<core::txn::Transaction> transaction_;
-    StatisticsTimer statistics_;
+    IntervalTimer statistics_;
     std::recursive_mutex serve_mutex_; ///< keeps reports in order
     int64_t being_served_ = 0;         ///< messages of batches whose callbacks run; under serve_mutex_
 };

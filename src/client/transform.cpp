@@ -30,6 +30,8 @@ Transform::Transform(Consumer consumer, Producer producer, TransformOptions opti
     if (options_.max_records == 0)
         fail(Errc::_invalid_arg, "Transform: max_records is 0");
     consumer_.group_metadata(); // fails without a group
+    if (consumer_.commits_by_itself())
+        fail(Errc::_invalid_arg, "Transform: its consumer wants enable.auto.commit=false");
 }
 
 size_t Transform::step(milliseconds timeout) {

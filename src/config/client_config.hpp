@@ -99,6 +99,14 @@ struct ClientConfig {
     Isolation isolation = Isolation::read_committed;
     std::string client_rack;
     std::string group_id;
+    std::string group_instance_id;
+    milliseconds session_timeout{45'000};
+    milliseconds heartbeat_interval{3000};
+    milliseconds max_poll_interval{300'000};
+    std::string assignors = "range,roundrobin"; // partition.assignment.strategy
+    bool enable_auto_commit = true;
+    milliseconds auto_commit_interval{5000};
+    bool enable_auto_offset_store = true;
     bool enable_partition_eof = false;
 
     bool operator==(const ClientConfig&) const = default;

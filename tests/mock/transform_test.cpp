@@ -216,6 +216,9 @@ TEST_CASE("a transform refuses what cannot work", "[transform]") {
     CHECK(make({.from = {{"from", 0}}}, {}) == Errc::_invalid_arg);
     CHECK(make({.from = {{"from", 0}}, .max_records = 0}, copy) == Errc::_invalid_arg);
     CHECK(make({.from = {{"from", 0}}}, copy, false) == Errc::_unknown_group);
+    CHECK(code_of([&] {
+        Transform(Consumer(world.config({{"group.id", "g"}})), Producer(world.config({{"transactional.id", "x"}})), {.from = {{"from", 0}}}, copy);
+    }) == Errc::_invalid_arg);
     Transform plain(world.consumer(), Producer(world.config()), {.from = {{"from", 0}}}, copy);
     CHECK(code_of([&] { plain.step(1s); }) == Errc::_not_configured);
 }

@@ -108,13 +108,13 @@ void query_committed(
     Coordinator coordinator{CoordinatorType::group, query.group};
     call<msg::OffsetFetchRequest>(
         caller, std::move(coordinator), std::move(request), options, scope,
-        [query = std::move(query), reply = std::move(reply)](CallResult<msg::OffsetFetchResponse> result, TimePoint) mutable {
+        [query = std::move(query), reply = std::move(reply)](CallResult<msg::OffsetFetchResponse> result, TimePoint now) mutable {
             if (!result)
-                reply(Error(result.error()));
+                reply(Error(result.error()), now);
             else if (const Errc code = group_error(result->response); code != Errc::no_error)
-                reply(Error(code, fmt::format("group {}: {}", query.group, error_text(code))));
+                reply(Error(code, fmt::format("group {}: {}", query.group, error_text(code))), now);
             else
-                reply(read(query.partitions, result->response));
+                reply(read(query.partitions, result->response), now);
         },
         curable_error, adapted);
 }

@@ -16,7 +16,7 @@ struct CommittedQuery {
     Duration timeout{};
 };
 
-using CommittedReply = MoveOnlyFunction<void(Result<std::vector<CommittedOffset>>)>;
+using CommittedReply = MoveOnlyFunction<void(Result<std::vector<CommittedOffset>>, TimePoint now)>;
 
 /// `scope` outlives the call. `reply` gets one element for each partition of the query, in its order. A coordinator that moves or is
 /// coming up, and offsets that are not stable yet, are asked for again within the time limit. Errors: of the group, _timed_out.

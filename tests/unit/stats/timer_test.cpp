@@ -1,4 +1,4 @@
-#include "client/statistics.hpp"
+#include "client/interval_timer.hpp"
 
 #include <vector>
 
@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 TEST_CASE("statistics come at each interval, and what a stalled loop missed is left out", "[statistics]") {
     std::vector<int64_t> emitted;
     const TimePoint start(1h);
-    client::StatisticsTimer timer(100ms, [&](TimePoint now) { emitted.push_back((now - start) / 1ms); });
+    client::IntervalTimer timer(100ms, [&](TimePoint now) { emitted.push_back((now - start) / 1ms); });
     CHECK(timer.poll(start) == start + 100ms);
     CHECK(timer.poll(start + 99ms) == start + 100ms);
     CHECK(emitted.empty());
@@ -23,7 +23,7 @@ TEST_CASE("statistics come at each interval, and what a stalled loop missed is l
 }
 
 TEST_CASE("an interval of zero is none", "[statistics]") {
-    client::StatisticsTimer timer(0ms, [](TimePoint) { FAIL("emitted"); });
+    client::IntervalTimer timer(0ms, [](TimePoint) { FAIL("emitted"); });
     CHECK(timer.poll(TimePoint(1h)) == core::never);
 }
 

@@ -15,7 +15,7 @@ struct World {
     explicit World(int16_t version, bool stable = true) {
         caller.limits[msg::ApiKey::offset_fetch] = version;
         CommittedQuery query{.group = "g", .partitions = {{"t", 1}, {"u", 0}, {"t", 0}}, .stable = stable, .timeout = 1s};
-        query_committed(caller, std::move(query), scope, [this](Result<std::vector<CommittedOffset>> got) {
+        query_committed(caller, std::move(query), scope, [this](Result<std::vector<CommittedOffset>> got, TimePoint) {
             REQUIRE_FALSE(answer);
             answer = std::move(got);
         });

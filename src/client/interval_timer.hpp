@@ -1,4 +1,4 @@
-// The interval of statistics.
+// What comes round again: statistics, automatic commits.
 #pragma once
 
 #include "base/move_only_function.hpp"
@@ -6,10 +6,10 @@
 
 namespace ottla::client {
 
-/// Calls `emit` at each statistics.interval.ms, counted from its first turn. One that a stalled loop has missed is left out.
-class StatisticsTimer final : public core::Core {
+/// Calls `act` at each interval, counted from its first turn; zero: never. One that a stalled loop has missed is left out.
+class IntervalTimer final : public core::Core {
 public:
-    StatisticsTimer(Duration interval, MoveOnlyFunction<void(TimePoint)> emit) : interval_(interval), emit_(std::move(emit)) {}
+    IntervalTimer(Duration interval, MoveOnlyFunction<void(TimePoint)> act) : interval_(interval), act_(std::move(act)) {}
 
     TimePoint poll(TimePoint now) override {
         if (interval_ <= Duration::zero())
@@ -20,14 +20,14 @@ public:
             next_ += interval_;
             if (next_ <= now)
                 next_ = now + interval_;
-            emit_(now);
+            act_(now);
         }
         return next_;
     }
 
 private:
     const Duration interval_;
-    MoveOnlyFunction<void(TimePoint)> emit_;
+    MoveOnlyFunction<void(TimePoint)> act_;
     TimePoint next_{};
 };
 

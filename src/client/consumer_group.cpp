@@ -1,0 +1,202 @@
+// The consumer as a member of a group: subscription, and what a rebalance does to the assignment, on the consuming thread.
+#include <set>
+#include <fmt/format.h>
+
+#include "client/consumer_impl.hpp"
+
+namespace ottla::client {
+namespace {
+
+using core::group::Rebalance;
+
+std::vector<TopicPartitionOffset> from_stored(const std::vector<TopicPartition>& partitions) {
+    std::vector<TopicPartitionOffset> all;
+    for (const auto& p : partitions)
+        all.push_back({.topic = p.topic, .partition = p.partition, .offset = offset_stored});
+    return all;
+}
+
+} // namespace
+
+// --- subscription
+
+void ConsumerImpl::subscribe(std::vector<std::string> topics, RebalanceHandlers handlers) {
+    if (driver_->config().group_id.empty())
+        throw KafkaException(Error(Errc::_unknown_group, "subscribing is joining a group: set group.id"));
+    if (topics.empty()) {
+        unsubscribe();
+        return;
+    }
+    for (const auto& topic : topics) {
+        if (topic.empty())
+            throw KafkaException(Error(Errc::_invalid_arg, "subscribe: a topic without a name"));
+        if (topic.front() == '^')
+            throw KafkaException(Error(Errc::_invalid_arg, fmt::format("subscribe: {}: this version has no patterns", topic)));
+    }
+    std::lock_guard lock(use_);
+    check_open();
+    subscription_ = topics;
+    handlers_ = std::move(handlers);
+    driver_->subscribe(std::move(topics), "the subscription has changed");
+}
+
+void ConsumerImpl::unsubscribe() {
+    std::lock_guard lock(use_);
+    check_open();
+    subscription_.clear();
+    driver_->subscribe({}, "the consumer has unsubscribed");
+}
+
+std::vector<std::string> ConsumerImpl::subscription() const {
+    std::lock_guard lock(use_);
+    check_open();
+    return subscription_;
+}
+
+std::string ConsumerImpl::member_id() const { return driver_->committer().member; }
+
+// --- parts of the assignment
+
+void ConsumerImpl::incremental_assign(const std::vector<TopicPartitionOffset>& partitions) {
+    std::lock_guard lock(use_);
+    check_open();
+    std::set<TopicPartition> once;
+    for (const auto& p : partitions) {
+        refuse_unassignable(p);
+        if (assigned_.contains({p.topic, p.partition}) || !once.insert({p.topic, p.partition}).second)
+            throw KafkaException(Error(Errc::_conflict, fmt::format("{}[{}] is assigned already", p.topic, p.partition)));
+    }
+    acted_ = true;
+    std::vector<core::FetchStart> starts;
+    for (const auto& p : partitions)
+        begin_assigned(p, starts);
+    post([driver = driver_, starts = std::move(starts)](TimePoint now) mutable {
+        if (driver->running())
+            for (auto& start : starts)
+                driver->read(std::move(start), now);
+    });
+}
+
+void ConsumerImpl::incremental_unassign(const std::vector<TopicPartition>& partitions) {
+    std::lock_guard lock(use_);
+    check_open();
+    for (const auto& where : partitions)
+        if (!assigned_.contains(where))
+            throw KafkaException(Error(Errc::_invalid_arg, fmt::format("{}[{}] is not assigned", where.topic, where.partition)));
+    acted_ = true;
+    commit_uncommitted();
+    for (const auto& where : partitions)
+        end_assigned(where);
+}
+
+void ConsumerImpl::end_assigned(const TopicPartition& where) {
+    const auto it = assigned_.find(where);
+    if (it == assigned_.end())
+        return; // named twice
+    Assigned& assigned = *it->second;
+    unlist(assigned);
+    assigned.reader.end(context_);
+    streams_.erase(assigned.stream);
+    driver_->stored().end(where);
+    post([driver = driver_, stream = assigned.stream](TimePoint) {
+        if (driver->running())
+            driver->remove(stream);
+    });
+    assigned_.erase(it);
+}
+
+// --- rebalances
+
+void ConsumerImpl::serve_group() {
+    driver_->come_back();
+    while (driver_->group_calls()) {
+        const auto step = driver_->take_step();
+        if (!step)
+            return;
+        struct Done {
+            ConsumerDriver& driver;
+            ~Done() { driver.step_done(); }
+        } done{*driver_};
+        run_step(*step);
+    }
+}
+
+void ConsumerImpl::run_step(const Rebalance& step) {
+    RebalanceHandlers handlers;
+    {
+        std::lock_guard lock(use_);
+        handlers = handlers_;
+        acted_ = false;
+        losing_ = step.kind == Rebalance::Kind::lost;
+    }
+    const auto& handler = step.kind == Rebalance::Kind::assign ? handlers.on_assign
+                          : step.kind == Rebalance::Kind::lost && handlers.on_lost ? handlers.on_lost
+                                                                                   : handlers.on_revoke;
+    try {
+        if (handler)
+            handler(step.partitions);
+    } catch (...) {
+        act_by_default(step);
+        throw;
+    }
+    act_by_default(step);
+}
+
+// Unless the application has done it.
+void ConsumerImpl::act_by_default(const Rebalance& step) {
+    bool acted;
+    {
+        std::lock_guard lock(use_);
+        acted = acted_;
+    }
+    if (!acted) {
+        if (step.kind == Rebalance::Kind::assign)
+            step.incremental ? incremental_assign(from_stored(step.partitions)) : assign(from_stored(step.partitions));
+        else if (step.incremental)
+            incremental_unassign(step.partitions);
+        else
+            assign({});
+    }
+    std::lock_guard lock(use_);
+    losing_ = false;
+}
+
+bool ConsumerImpl::take_trouble(Message& out) {
+    if (!driver_->group_calls())
+        return false;
+    auto error = driver_->take_trouble();
+    if (!error)
+        return false;
+    static const auto no_topic = std::make_shared<const std::string>();
+    out.error_ = std::move(*error);
+    out.topic_ = no_topic;
+    return true;
+}
+
+void ConsumerImpl::leave_group(TimePoint deadline) {
+    {
+        std::lock_guard lock(use_);
+        if (subscription_.empty())
+            return;
+        subscription_.clear();
+    }
+    if (engine::check_may_block(*driver_->loop()))
+        return; // the driver does it
+    const auto out = std::make_shared<std::atomic<bool>>(false);
+    const bool posted = driver_->loop()->post([driver = driver_, out](TimePoint now) {
+        driver->leave(
+            [driver, out] {
+                *out = true;
+                driver->queue().interrupt();
+            },
+            now
+        );
+    });
+    while (posted && !*out) {
+        serve_group();
+        if (!*out && !driver_->queue().wait_until(deadline))
+            return;
+    }
+}
+
+} // namespace ottla::client

@@ -1,0 +1,122 @@
+// The driver as a group member's other half: what the member tells waits here until the application has done it.
+#include "client/consumer_driver.hpp"
+
+namespace ottla::client {
+
+// --- on the loop
+
+void ConsumerDriver::on_step(const core::group::Rebalance& step) {
+    if (ending_) {
+        step_done_ = true;
+        loop_->post([self = shared_from_this()](TimePoint) { self->finish_step(); }); // not from inside the member
+        return;
+    }
+    {
+        std::lock_guard lock(group_mutex_);
+        step_ = step;
+    }
+    call_application();
+}
+
+void ConsumerDriver::on_trouble(const Error& error) {
+    {
+        std::lock_guard lock(group_mutex_);
+        troubles_.push_back(error);
+    }
+    if (error.errc() == Errc::_max_poll_exceeded)
+        expelled_.store(true, std::memory_order_relaxed);
+    call_application();
+}
+
+void ConsumerDriver::call_application() {
+    group_calls_.store(true, std::memory_order_release);
+    queue_.interrupt();
+}
+
+// Commits made in the step belong to the generation that ends with it.
+void ConsumerDriver::finish_step() {
+    if (step_done_ && member_ && committer_->idle()) {
+        step_done_ = false;
+        member_->on_step_done();
+    }
+}
+
+void ConsumerDriver::leave(MoveOnlyFunction<void()> out, TimePoint now) {
+    if (!member_) {
+        out();
+        return;
+    }
+    member_->subscribe({}, "the consumer is closing", now);
+    member_->when_out(std::move(out));
+}
+
+void ConsumerDriver::end(TimePoint now) {
+    ending_ = true;
+    if (!fetcher_)
+        return;
+    {
+        std::lock_guard lock(group_mutex_);
+        if (step_)
+            step_done_ = true;
+        step_.reset();
+    }
+    const auto go = [self = shared_from_this()] {
+        self->loop_->post([self](TimePoint when) {
+            self->leave([self] { self->loop_->post([self](TimePoint last) { self->stop(last); }); }, when);
+        });
+    };
+    if (commits_by_itself())
+        commit_stored(go);
+    else
+        go();
+    finish_step();
+    (void)now;
+}
+
+// --- on the consuming thread
+
+std::optional<core::group::Rebalance> ConsumerDriver::take_step() {
+    std::lock_guard lock(group_mutex_);
+    group_calls_.store(!troubles_.empty(), std::memory_order_relaxed);
+    return std::exchange(step_, std::nullopt);
+}
+
+void ConsumerDriver::step_done() {
+    loop_->post([self = shared_from_this()](TimePoint) {
+        self->step_done_ = true;
+        self->finish_step();
+    });
+}
+
+std::optional<Error> ConsumerDriver::take_trouble() {
+    std::lock_guard lock(group_mutex_);
+    if (troubles_.empty())
+        return std::nullopt;
+    Error error = std::move(troubles_.front());
+    troubles_.pop_front();
+    group_calls_.store(!troubles_.empty() || step_, std::memory_order_relaxed);
+    return error;
+}
+
+void ConsumerDriver::come_back() {
+    if (!expelled_.load(std::memory_order_relaxed) || !expelled_.exchange(false))
+        return;
+    loop_->post([self = shared_from_this()](TimePoint now) {
+        if (self->member_)
+            self->member_->on_application_poll(now);
+    });
+}
+
+core::Committer ConsumerDriver::committer() const {
+    const auto alone = loop_->hold_turns();
+    return member_ ? member_->committer() : core::Committer();
+}
+
+void ConsumerDriver::subscribe(std::vector<std::string> topics, std::string reason) {
+    loop_->post([self = shared_from_this(), topics = std::move(topics), reason = std::move(reason)](TimePoint now) mutable {
+        if (self->member_)
+            self->member_->subscribe(std::move(topics), reason, now);
+    });
+}
+
+} // namespace ottla::client

@@ -1,0 +1,68 @@
+// How far the application has come in its partitions, and what of it is committed. Thread-safe: the consuming thread writes,
+// automatic commits read on the loop.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include <ottla/offsets.hpp>
+
+namespace ottla::client {
+
+/// Of one assigned partition. Relaxed: each value stands for itself.
+struct Progress {
+    std::atomic<int64_t> position{offset_invalid}; ///< last handed-out offset + 1
+    std::atomic<int64_t> stored{offset_invalid};   ///< to be committed
+    std::atomic<int32_t> stored_epoch{-1};         ///< of the record before it
+
+    void store(int64_t offset, int32_t epoch) {
+        stored_epoch.store(epoch, std::memory_order_relaxed);
+        stored.store(offset, std::memory_order_release);
+    }
+};
+
+class StoredOffsets {
+public:
+    /// The partition is assigned from now on.
+    std::shared_ptr<Progress> begin(const TopicPartition& where);
+    /// It is not any more; what it has stored is still to be committed.
+    void end(const TopicPartition& where);
+
+    /// Nothing of what is stored now can be committed any more.
+    void abandon();
+
+    /// Records that were handed out together, and count as stored once nobody holds `lease` any more, or with `finish`.
+    /// Ends those before them.
+    void lend(std::vector<std::pair<std::shared_ptr<Progress>, int32_t>> epochs, const std::shared_ptr<void>& lease);
+    /// What was handed out has been worked off.
+    void finish();
+
+    /// What is stored and not committed.
+    std::vector<CommittedOffset> uncommitted();
+    /// So far a commit has come: rows with an error are still to be committed.
+    void on_committed(const std::vector<CommittedOffset>& offsets);
+
+private:
+    struct Entry {
+        std::shared_ptr<Progress> progress;
+        int64_t committed = offset_invalid;
+        bool assigned = true;
+    };
+    struct Lent {
+        std::shared_ptr<Progress> progress;
+        int64_t offset;
+        int32_t epoch;
+    };
+
+    void store_lent();
+
+    std::mutex mutex_;
+    std::unordered_map<TopicPartition, Entry> entries_;
+    std::vector<Lent> lent_;
+    std::weak_ptr<void> lease_;
+};
+
+} // namespace ottla::client

@@ -1,0 +1,117 @@
+#include "core/group/offset_committer.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace ottla::core {
+namespace {
+
+constexpr int16_t first_in_cluster = 1;    // version 0 is of offsets in ZooKeeper
+constexpr int16_t first_with_instance = 7; // KIP-345
+constexpr int16_t last_by_name = 9;        // what follows wants topic ids
+
+/// As the newest version has it.
+msg::OffsetCommitRequest
+request_of(const std::string& group, const Committer& who, const std::vector<CommittedOffset>& offsets) {
+    msg::OffsetCommitRequest request;
+    request.group_id = group;
+    request.generation_id_or_member_epoch = who.generation;
+    request.member_id = who.member;
+    request.group_instance_id = who.instance;
+    for (const auto& offset : offsets) {
+        auto topic = std::find_if(
+            request.topics.begin(), request.topics.end(), [&](const auto& known) { return known.name == offset.topic; }
+        );
+        if (topic == request.topics.end()) {
+            request.topics.emplace_back().name = offset.topic;
+            topic = request.topics.end() - 1;
+        }
+        auto& partition = topic->partitions.emplace_back();
+        partition.partition_index = offset.partition;
+        partition.committed_offset = offset.offset;
+        partition.committed_leader_epoch = offset.leader_epoch;
+        partition.committed_metadata = offset.metadata;
+    }
+    return request;
+}
+
+/// Members that keep their name across restarts are newer than these versions.
+msg::OffsetCommitRequest adapted(const msg::OffsetCommitRequest& request, int16_t version) {
+    msg::OffsetCommitRequest out = request;
+    if (version < first_with_instance)
+        out.group_instance_id.reset();
+    return out;
+}
+
+/// What another try may cure.
+Errc curable_error(const msg::OffsetCommitResponse& response) {
+    for (const auto& topic : response.topics)
+        for (const auto& partition : topic.partitions)
+            if (const auto code = static_cast<Errc>(partition.error_code);
+                code == Errc::request_timed_out || if_coordinator_moved(code) != Errc::no_error)
+                return code;
+    return Errc::no_error;
+}
+
+void read(const msg::OffsetCommitResponse& response, const std::string& group, std::vector<CommittedOffset>& offsets) {
+    for (auto& offset : offsets)
+        offset.error = Error(Errc::_bad_msg, fmt::format("{}[{}]: not in the coordinator's answer", offset.topic, offset.partition));
+    for (const auto& topic : response.topics)
+        for (const auto& partition : topic.partitions)
+            for (auto& offset : offsets) {
+                if (offset.partition != partition.partition_index || offset.topic != topic.name)
+                    continue;
+                const auto code = static_cast<Errc>(partition.error_code);
+                offset.error = code == Errc::no_error ? Error()
+                                                      : Error(code, fmt::format("group {}: {}[{}]: {}", group, offset.topic, offset.partition, error_text(code)));
+            }
+}
+
+} // namespace
+
+OffsetCommitter::OffsetCommitter(Caller& caller, std::string group, Duration timeout, Log log)
+    : caller_(caller)
+    , group_(std::move(group))
+    , timeout_(timeout)
+    , log_(log) {}
+
+void OffsetCommitter::commit(Committer who, std::vector<CommittedOffset> offsets, CommitReply reply) {
+    waiting_.push_back({std::move(who), std::move(offsets), std::move(reply)});
+    if (!running_)
+        next();
+}
+
+void OffsetCommitter::next() {
+    if (waiting_.empty())
+        return;
+    running_ = std::move(waiting_.front());
+    waiting_.pop_front();
+    if (log_.wants(LogContext::cgrp))
+        for (const auto& offset : running_->offsets)
+            log_.debug(LogContext::cgrp, "COMMIT", "group {}: {}[{}] up to offset {}", group_, offset.topic, offset.partition, offset.offset);
+    call<msg::OffsetCommitRequest>(
+        caller_, Coordinator{CoordinatorType::group, group_}, request_of(group_, running_->who, running_->offsets),
+        {.timeout = timeout_, .max_version = last_by_name, .min_version = first_in_cluster}, scope_,
+        [this](CallResult<msg::OffsetCommitResponse> result, TimePoint) { on_answer(std::move(result)); }, curable_error, adapted
+    );
+}
+
+void OffsetCommitter::on_answer(CallResult<msg::OffsetCommitResponse> result) {
+    Commit done = std::move(*running_);
+    running_.reset();
+    next(); // before the reply, which may end this
+    Error error;
+    if (!result) {
+        error = result.error();
+        for (auto& offset : done.offsets)
+            offset.error = error;
+    } else {
+        read(result->response, group_, done.offsets);
+        const bool none = std::all_of(done.offsets.begin(), done.offsets.end(), [](const auto& offset) { return bool(offset.error); });
+        if (none && !done.offsets.empty())
+            error = done.offsets.front().error;
+    }
+    done.reply(error, std::move(done.offsets));
+}
+
+} // namespace ottla::core

@@ -1,0 +1,60 @@
+// Commits offsets of a group: one request at a time, in the order in which they were asked for, so that an older
+// commit never lands on a newer one.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <ottla/msg/offset_commit.hpp>
+#include <ottla/offsets.hpp>
+
+#include "base/move_only_function.hpp"
+#include "core/call.hpp"
+#include "core/events.hpp"
+
+namespace ottla::core {
+
+/// Who commits. Without a member: a consumer that assigns partitions to itself.
+struct Committer {
+    int32_t generation = -1;
+    std::string member{};
+    std::optional<std::string> instance{};
+};
+
+/// The partitions that were to be committed, in their order, each with its error. An error instead: none of them is committed.
+using CommitReply = MoveOnlyFunction<void(const Error&, std::vector<CommittedOffset>)>;
+
+class OffsetCommitter {
+public:
+    /// `timeout`: over all tries of one commit. The caller outlives this.
+    OffsetCommitter(Caller& caller, std::string group, Duration timeout, Log log = {});
+
+    /// `reply` is called exactly once, later, unless this goes away before. A coordinator that moves or is coming up is asked
+    /// again. Errors, when no partition was committed: what is the matter with the member or its group (illegal_generation,
+    /// unknown_member_id, rebalance_in_progress, fenced_instance_id, stale_member_epoch, group_authorization_failed...), or
+    /// what all partitions have come to; _timed_out, _transport.
+    void commit(Committer who, std::vector<CommittedOffset> offsets, CommitReply reply);
+    bool idle() const { return !running_ && waiting_.empty(); }
+
+private:
+    struct Commit {
+        Committer who;
+        std::vector<CommittedOffset> offsets;
+        CommitReply reply;
+    };
+
+    void next();
+    void on_answer(CallResult<msg::OffsetCommitResponse> result);
+
+    Caller& caller_;
+    const std::string group_;
+    const Duration timeout_;
+    const Log log_;
+    CallScope scope_;
+    std::optional<Commit> running_;
+    std::deque<Commit> waiting_;
+};
+
+} // namespace ottla::core

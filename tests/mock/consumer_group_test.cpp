@@ -1,0 +1,246 @@
+// Consumers that share topics as members of a group, classic protocol, against the embedded cluster.
+#include <set>
+#include <thread>
+
+#include <ottla/msg/heartbeat.hpp>
+
+#include "catch.hpp"
+#include "mock/consumer_world.hpp"
+
+using namespace ottla;
+using namespace ottla::test;
+
+namespace {
+
+struct GroupWorld : ConsumerWorld {
+    GroupWorld() : ConsumerWorld({.group_min_session_timeout = 100ms}) {
+        REQUIRE_FALSE(cluster.create_topic("t", 4));
+        for (int32_t p = 0; p < 4; ++p)
+            fill("t", p, 10, "p" + std::to_string(p) + "-");
+    }
+
+    Config member(std::initializer_list<std::pair<const std::string, std::string>> more = {}) const {
+        Config all = config({{"group.id", "g"}, {"session.timeout.ms", "6000"}, {"heartbeat.interval.ms", "50"}, {"fetch.wait.max.ms", "20"}});
+        for (const auto& [name, value] : more)
+            all.set(name, value);
+        return all;
+    }
+};
+
+/// A member on a thread of its own, which polls until told to end.
+class Worker {
+public:
+    Worker(const Config& config, RebalanceHandlers handlers = {}) : consumer_(config) {
+        consumer_.subscribe({"t"}, std::move(handlers));
+        thread_ = std::thread([this] {
+            while (!end_) {
+                const auto message = consumer_.poll(20ms);
+                std::lock_guard lock(mutex_);
+                if (message && !message->error())
+                    values_.emplace_back(message->value().text());
+                else if (message)
+                    errors_.push_back(message->error().errc());
+                assignment_ = consumer_.assignment();
+            }
+            consumer_.close();
+        });
+    }
+    ~Worker() { stop(); }
+
+    void stop() {
+        end_ = true;
+        if (thread_.joinable())
+            thread_.join();
+    }
+    std::vector<TopicPartition> assignment() {
+        std::lock_guard lock(mutex_);
+        return assignment_;
+    }
+    std::vector<std::string> values() {
+        std::lock_guard lock(mutex_);
+        return values_;
+    }
+
+private:
+    Consumer consumer_;
+    std::atomic<bool> end_{false};
+    std::mutex mutex_;
+    std::vector<std::string> values_;
+    std::vector<Errc> errors_;
+    std::vector<TopicPartition> assignment_;
+    std::thread thread_;
+};
+
+template <class F>
+bool comes(F f) {
+    for (const auto deadline = Clock::now() + 20s; Clock::now() < deadline; std::this_thread::sleep_for(5ms))
+        if (f())
+            return true;
+    return false;
+}
+
+/// All four, none twice.
+bool divide(std::initializer_list<Worker*> workers, size_t each) {
+    std::set<TopicPartition> all;
+    for (Worker* worker : workers) {
+        const auto own = worker->assignment();
+        if (own.size() != each)
+            return false;
+        all.insert(own.begin(), own.end());
+    }
+    return all.size() == 4;
+}
+
+} // namespace
+
+TEST_CASE("a lonely member gets all partitions, and who comes after it goes on where it ended", "[mock][group]") {
+    GroupWorld world;
+    const auto strategy = GENERATE("range", "roundrobin", "cooperative-sticky");
+    {
+        Consumer consumer(world.member({{"partition.assignment.strategy", strategy}}));
+        consumer.subscribe({"t"});
+        CHECK(consumer.subscription() == std::vector<std::string>{"t"});
+        auto values = values_of(consumer, 40);
+        CHECK(std::set(values.begin(), values.end()).size() == 40);
+        CHECK(consumer.assignment().size() == 4);
+        CHECK_FALSE(consumer.member_id().empty());
+        CHECK(consumer.group_metadata().generation_id > 0);
+        consumer.close();
+    }
+    int64_t committed = 0;
+    for (const auto& row : world.cluster.committed("g"))
+        committed += row.offset;
+    CHECK(committed == 40);
+    world.fill("t", 2, 1, "late");
+    Consumer consumer(world.member({{"partition.assignment.strategy", strategy}}));
+    consumer.subscribe({"t"});
+    CHECK(values_of(consumer, 1) == std::vector<std::string>{"late0"});
+}
+
+TEST_CASE("members share, also as they come and go", "[mock][group]") {
+    GroupWorld world;
+    const auto strategy = GENERATE("range", "cooperative-sticky");
+    const Config config = world.member({{"partition.assignment.strategy", strategy}});
+    Worker first(config);
+    CHECK(comes([&] { return first.values().size() == 40; }));
+    Worker second(config);
+    CHECK(comes([&] { return divide({&first, &second}, 2); }));
+    for (int32_t p = 0; p < 4; ++p)
+        world.fill("t", p, 5, "again" + std::to_string(p) + "-");
+    CHECK(comes([&] { return first.values().size() + second.values().size() == 60; }));
+    first.stop();
+    CHECK(comes([&] { return divide({&second}, 4); }));
+    const auto a = first.values();
+    const auto b = second.values();
+    std::multiset<std::string> all(a.begin(), a.end());
+    all.insert(b.begin(), b.end());
+    CHECK(all.size() == 60);
+    CHECK(std::set(all.begin(), all.end()).size() == 60); // each once: all left in peace
+}
+
+TEST_CASE("handlers hear of each step and may say from where to read", "[mock][group]") {
+    GroupWorld world;
+    std::vector<std::string> heard;
+    Consumer consumer(world.member());
+    RebalanceHandlers handlers;
+    handlers.on_assign = [&](const std::vector<TopicPartition>& partitions) {
+        heard.push_back("assign " + std::to_string(partitions.size()));
+        std::vector<TopicPartitionOffset> starts;
+        for (const auto& p : partitions)
+            starts.push_back({.topic = p.topic, .partition = p.partition, .offset = 8});
+        consumer.assign(starts);
+    };
+    handlers.on_revoke = [&](const std::vector<TopicPartition>& partitions) { heard.push_back("revoke " + std::to_string(partitions.size())); };
+    consumer.subscribe({"t"}, handlers);
+    const auto values = values_of(consumer, 8);
+    CHECK(std::set(values.begin(), values.end()) ==
+          std::set<std::string>{"p0-8", "p0-9", "p1-8", "p1-9", "p2-8", "p2-9", "p3-8", "p3-9"});
+    consumer.unsubscribe();
+    while (heard.size() < 2)
+        consumer.poll(20ms);
+    CHECK(heard == std::vector<std::string>{"assign 4", "revoke 4"});
+    CHECK(consumer.assignment().empty());
+    consumer.close();
+}
+
+TEST_CASE("what a handler throws comes out of the poll, and the rebalance goes on", "[mock][group]") {
+    GroupWorld world;
+    Consumer consumer(world.member());
+    bool thrown = false;
+    RebalanceHandlers handlers;
+    handlers.on_assign = [&](const auto&) {
+        thrown = true;
+        throw std::runtime_error("no");
+    };
+    consumer.subscribe({"t"}, handlers);
+    CHECK_THROWS_AS(
+        [&] {
+            for (;;)
+                consumer.poll(20ms);
+        }(),
+        std::runtime_error);
+    CHECK(thrown);
+    CHECK(values_of(consumer, 40).size() == 40);
+}
+
+TEST_CASE("a member that the coordinator has forgotten loses its partitions and joins anew", "[mock][group]") {
+    GroupWorld world;
+    std::vector<std::string> heard;
+    Consumer consumer(world.member());
+    RebalanceHandlers handlers;
+    handlers.on_assign = [&](const auto& partitions) { heard.push_back("assign " + std::to_string(partitions.size())); };
+    handlers.on_revoke = [&](const auto& partitions) { heard.push_back("revoke " + std::to_string(partitions.size())); };
+    handlers.on_lost = [&](const auto& partitions) { heard.push_back("lost " + std::to_string(partitions.size())); };
+    consumer.subscribe({"t"}, handlers);
+    CHECK(values_of(consumer, 40).size() == 40);
+    world.cluster.fail_next(static_cast<int16_t>(msg::ApiKey::heartbeat), 1, Errc::unknown_member_id);
+    while (heard.size() < 3)
+        consumer.poll(20ms);
+    CHECK(heard == std::vector<std::string>{"assign 4", "lost 4", "assign 4"});
+}
+
+TEST_CASE("an application that polls too seldom is told so, is out, and comes back when it polls", "[mock][group]") {
+    GroupWorld world;
+    Consumer consumer(world.member({{"max.poll.interval.ms", "300"}, {"session.timeout.ms", "300"}}));
+    consumer.subscribe({"t"});
+    CHECK(values_of(consumer, 1).size() == 1);
+    std::this_thread::sleep_for(600ms);
+    std::vector<Errc> errors;
+    size_t messages = 0;
+    for (const auto deadline = Clock::now() + 20s; Clock::now() < deadline && (errors.empty() || messages < 40);) {
+        const auto message = consumer.poll(100ms);
+        if (message && message->error())
+            errors.push_back(message->error().errc());
+        else if (message)
+            ++messages;
+    }
+    CHECK(errors == std::vector{Errc::_max_poll_exceeded});
+    CHECK(messages >= 40);
+}
+
+TEST_CASE("subscribing wants a group, topics with names, and no patterns yet", "[mock][group]") {
+    GroupWorld world;
+    const auto code_of = [](const std::function<void()>& call) {
+        try {
+            call();
+        } catch (const KafkaException& e) {
+            return e.error().code();
+        }
+        return Errc::no_error;
+    };
+    Consumer lonely(world.config());
+    CHECK(code_of([&] { lonely.subscribe({"t"}); }) == Errc::_unknown_group);
+    Consumer consumer(world.member());
+    CHECK(code_of([&] { consumer.subscribe({""}); }) == Errc::_invalid_arg);
+    CHECK(code_of([&] { consumer.subscribe({"^t"}); }) == Errc::_invalid_arg);
+    CHECK(consumer.member_id().empty());
+    consumer.incremental_assign({{.topic = "t", .partition = 0, .offset = 9}});
+    CHECK(code_of([&] { consumer.incremental_assign({{.topic = "t", .partition = 0}}); }) == Errc::_conflict);
+    CHECK(code_of([&] { consumer.incremental_unassign({{"t", 1}}); }) == Errc::_invalid_arg);
+    consumer.incremental_assign({{.topic = "t", .partition = 1, .offset = 9}});
+    CHECK(values_of(consumer, 2).size() == 2);
+    consumer.incremental_unassign({{"t", 0}});
+    CHECK(consumer.assignment() == std::vector<TopicPartition>{{"t", 1}});
+    consumer.close();
+    CHECK(code_of([&] { consumer.subscribe({"t"}); }) == Errc::_state);
+}

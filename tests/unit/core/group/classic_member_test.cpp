@@ -1,0 +1,259 @@
+#include "unit/core/group/member_world.hpp"
+
+using namespace ottla;
+using namespace ottla::test;
+
+TEST_CASE("a member joins by the name it is given, leads, and takes its share", "[group]") {
+    MemberWorld world;
+    world.subscribe({"t", "nowhere", "t"});
+    world.refuse_join(Errc::member_id_required, "me");
+    GroupMember other{.id = "other", .topics = {"t", "u"}};
+    const auto request = world.join("me", 4, {other});
+    CHECK(request.member_id == "me");
+    CHECK(request.group_id == "g");
+    CHECK(request.session_timeout_ms == 10'000);
+    CHECK(request.rebalance_timeout_ms == 60'000);
+    CHECK(request.protocol_type == "consumer");
+    CHECK(request.reason == "the application says so");
+    REQUIRE(request.protocols.size() == 1);
+    CHECK(request.protocols[0].name == "test");
+
+    const auto dealt = world.sync();
+    CHECK(dealt.generation_id == 4);
+    CHECK(dealt.protocol_name == "test");
+    CHECK(text_of(MemberWorld::given(dealt, "me")) == " t0 t2 u0");
+    CHECK(text_of(MemberWorld::given(dealt, "other")) == " t1");
+    CHECK(world.take_log() == Lines{"assign t0 t2 u0"});
+    CHECK(world.member->state() == ClassicMember::State::taking);
+    world.step();
+    CHECK(world.member->state() == ClassicMember::State::stable);
+    CHECK(world.member->committer().generation == 4);
+    CHECK(world.member->committer().member == "me");
+}
+
+TEST_CASE("a follower deals out nothing; an empty share is a share", "[group]") {
+    MemberWorld world;
+    world.subscribe({"t"});
+    world.join("me", 1, {}, false);
+    CHECK(world.sync(std::vector<TopicPartition>{}).assignments.empty());
+    CHECK(world.take_log() == Lines{"assign"});
+}
+
+TEST_CASE("heartbeats come at their interval, and a rebalance makes an eager member give up all first", "[group]") {
+    MemberWorld world;
+    world.settle();
+    world.advance(2500ms);
+    CHECK_FALSE(world.asks<msg::HeartbeatRequest>());
+    world.advance(500ms);
+    const auto beat = world.beat();
+    CHECK(beat.member_id == "me");
+    CHECK(beat.generation_id == 1);
+    world.advance(3s);
+    world.beat(Errc::rebalance_in_progress);
+    CHECK(world.take_log() == Lines{"revoke t0 t1 t2"});
+    world.advance(3s);
+    world.beat(Errc::rebalance_in_progress); // while the application thinks
+    CHECK(world.take_log().empty());
+    CHECK_FALSE(world.asks<msg::JoinGroupRequest>());
+    world.step();
+    world.advance(20s); // a rebalance may take its time: no heartbeats, no end of the session
+    CHECK_FALSE(world.asks<msg::HeartbeatRequest>());
+    const auto again = world.join("me", 2);
+    CHECK(again.member_id == "me");
+    CHECK(again.reason == "the group is rebalancing");
+    world.sync();
+    CHECK(world.take_log() == Lines{"assign t0 t1 t2"});
+}
+
+TEST_CASE("a cooperative member keeps what it holds, gives up only what shall move, and joins again for that", "[group]") {
+    MemberWorld world(true);
+    world.settle();
+    world.advance(3s);
+    world.beat(Errc::rebalance_in_progress);
+    CHECK(world.take_log().empty());
+    GroupMember other{.id = "other", .topics = {"t"}};
+    const auto request = world.join("me", 2, {other});
+    const auto self = core::group::decode_subscription(
+        "me", {}, Buffer::copy_of(Bytes(request.protocols[0].metadata.data(), request.protocols[0].metadata.size()))).value();
+    CHECK(text_of(self.owned) == " t0 t1 t2");
+    CHECK(self.generation == 1);
+    world.sync();
+    CHECK(world.take_log() == Lines{"revoke+ t1"});
+    world.step();
+    CHECK(world.take_log() == Lines{"assign+"});
+    world.step();
+    const auto next = world.join("me", 3, {other});
+    const auto now = core::group::decode_subscription(
+        "me", {}, Buffer::copy_of(Bytes(next.protocols[0].metadata.data(), next.protocols[0].metadata.size()))).value();
+    CHECK(text_of(now.owned) == " t0 t2");
+    world.sync();
+    CHECK(world.take_log() == Lines{"assign+"});
+    world.step();
+    CHECK(world.member->state() == ClassicMember::State::stable);
+    CHECK_FALSE(world.asks<msg::JoinGroupRequest>());
+}
+
+TEST_CASE("a member that is not known any more has lost its partitions and comes as a new one", "[group]") {
+    const auto code = GENERATE(Errc::unknown_member_id, Errc::illegal_generation);
+    MemberWorld world;
+    world.settle();
+    world.advance(3s);
+    world.beat(code);
+    CHECK(world.take_log() == Lines{"lost t0 t1 t2"});
+    CHECK(world.member->committer().generation == -1);
+    CHECK_FALSE(world.asks<msg::JoinGroupRequest>());
+    world.step();
+    CHECK(world.join("new", 7).member_id.empty());
+}
+
+TEST_CASE("a coordinator that is not heard of for a session has another member by now", "[group]") {
+    MemberWorld world;
+    world.settle();
+    world.advance(9s);
+    CHECK(world.take_log().empty());
+    world.advance(1500ms);
+    CHECK(world.take_log() == Lines{"lost t0 t1 t2"});
+}
+
+TEST_CASE("an application that does not poll is out until it does", "[group]") {
+    MemberWorld world;
+    world.settle();
+    world.clock.inside = true; // one long call
+    for (int i = 0; i < 40; ++i) {
+        world.advance(3s, false);
+        if (world.asks<msg::HeartbeatRequest>())
+            world.beat();
+    }
+    CHECK(world.take_log().empty());
+    world.clock.inside = false;
+    for (int i = 0; i < 22; ++i) {
+        world.advance(3s, false);
+        if (world.asks<msg::HeartbeatRequest>())
+            world.beat();
+    }
+    CHECK(world.take_log() == Lines{"trouble _MAX_POLL_EXCEEDED", "lost t0 t1 t2"});
+    CHECK(world.asks<msg::LeaveGroupRequest>());
+    CHECK(world.member->state() == ClassicMember::State::expelled);
+    world.step();
+    world.advance(200s, false);
+    CHECK_FALSE(world.asks<msg::JoinGroupRequest>());
+    world.member->on_application_poll(world.now);
+    world.run();
+    CHECK(world.asks<msg::JoinGroupRequest>());
+}
+
+TEST_CASE("leaving: what is held is given up, then the coordinator is told; static members stay", "[group]") {
+    const bool is_static = GENERATE(true, false);
+    MemberWorld world(false, is_static ? std::optional<std::string>("one") : std::nullopt);
+    world.settle();
+    bool out = false;
+    world.subscribe({});
+    world.member->when_out([&] { out = true; });
+    world.run();
+    CHECK(world.take_log() == Lines{"revoke t0 t1 t2"});
+    CHECK_FALSE(world.asks<msg::LeaveGroupRequest>());
+    CHECK(world.member->committer().generation == 1); // commits are possible still
+    world.step();
+    if (!is_static) {
+        CHECK_FALSE(out);
+        auto [request, call] = world.take<msg::LeaveGroupRequest>();
+        REQUIRE(request.members.size() == 1);
+        CHECK(request.members[0].member_id == "me");
+        CHECK(request.members[0].reason == "the application says so");
+        world.caller.answer(call, msg::LeaveGroupResponse{}, world.now);
+        world.run();
+    }
+    CHECK(out);
+    CHECK_FALSE(world.asks<msg::LeaveGroupRequest>());
+    world.advance(20s);
+    CHECK_FALSE(world.asks<msg::HeartbeatRequest>());
+}
+
+TEST_CASE("unsubscribing in the middle of a join ends it", "[group]") {
+    MemberWorld world;
+    world.subscribe({"t"});
+    world.refuse_join(Errc::member_id_required, "me");
+    auto [request, call] = world.take<msg::JoinGroupRequest>();
+    world.subscribe({});
+    CHECK(world.asks<msg::LeaveGroupRequest>());
+    CHECK(call.scope.expired());
+    world.subscribe({"u"});
+    CHECK(world.join("again", 1).member_id.empty());
+}
+
+TEST_CASE("a static member whose name another has taken is at its end", "[group]") {
+    MemberWorld world(false, "one");
+    world.settle();
+    world.advance(3s);
+    CHECK(world.beat(Errc::fenced_instance_id).group_instance_id == "one");
+    CHECK(world.take_log() == Lines{"lost t0 t1 t2", "trouble FENCED_INSTANCE_ID"});
+    world.step();
+    world.advance(60s);
+    CHECK(world.member->state() == ClassicMember::State::dead);
+    CHECK_FALSE(world.asks<msg::JoinGroupRequest>());
+}
+
+TEST_CASE("another subscription, and other partitions of what the leader has dealt out, call for a rebalance", "[group]") {
+    MemberWorld world(true);
+    world.settle();
+    world.subscribe({"u"});
+    CHECK(world.take_log() == Lines{"revoke+ t0 t1 t2"});
+    world.step();
+    world.join("me", 2);
+    world.sync();
+    CHECK(world.take_log() == Lines{"assign+ u0"});
+    world.step();
+    world.partitions["u"] = 2;
+    world.metadata->refresh("a test");
+    world.advance(1s);
+    CHECK(world.join("me", 3).reason == "partitions of subscribed topics have changed");
+    world.sync();
+    CHECK(world.take_log() == Lines{"assign+ u1"});
+}
+
+TEST_CASE("what keeps it from joining is told once, and tried again ever more slowly", "[group]") {
+    MemberWorld world;
+    world.subscribe({"t"});
+    for (int i = 0; i < 3; ++i) {
+        world.refuse_join(Errc::group_authorization_failed);
+        CHECK_FALSE(world.asks<msg::JoinGroupRequest>());
+        world.advance(2s);
+    }
+    CHECK(world.take_log() == Lines{"trouble GROUP_AUTHORIZATION_FAILED"});
+    world.refuse_join(Errc::rebalance_in_progress); // passes
+    world.advance(2s);
+    world.join("me", 1);
+    world.sync({}, Errc::rebalance_in_progress);
+    world.advance(2s);
+    world.join("me", 2);
+    world.sync({}, Errc::unknown_member_id);
+    world.advance(2s);
+    CHECK(world.join("other", 3).member_id.empty());
+    world.sync();
+    CHECK(world.take_log() == Lines{"assign t0 t1 t2"});
+}
+
+TEST_CASE("a member that talks nonsense, and an assignor that fails, end the round", "[group]") {
+    MemberWorld world;
+    world.subscribe({"t"});
+    auto [request, call] = world.take<msg::JoinGroupRequest>();
+    msg::JoinGroupResponse response;
+    response.generation_id = 1;
+    response.protocol_name = "test";
+    response.member_id = response.leader = "me";
+    auto& bad = response.members.emplace_back();
+    bad.member_id = "bad";
+    bad.metadata = {0, 1, 0xff};
+    world.caller.answer(call, response, world.now);
+    world.run();
+    CHECK(world.take_log() == Lines{"trouble _BAD_MSG"});
+    world.advance(2s);
+    world.assignor->fails = true;
+    world.join("me", 2);
+    CHECK(world.take_log() == Lines{"trouble _INVALID_ARG"});
+    world.assignor->fails = false;
+    world.advance(2s);
+    world.join("me", 3);
+    world.sync();
+    CHECK(world.take_log() == Lines{"assign t0 t1 t2"});
+}

@@ -1,0 +1,134 @@
+#include "core/group/offset_committer.hpp"
+
+#include "catch.hpp"
+#include "unit/core/fetch/fetch_world.hpp"
+
+using namespace ottla;
+using namespace ottla::core;
+using namespace ottla::test;
+
+namespace {
+
+CommittedOffset row(const std::string& topic, int32_t partition, int64_t offset) {
+    CommittedOffset out;
+    out.topic = topic;
+    out.partition = partition;
+    out.offset = offset;
+    out.leader_epoch = 3;
+    out.metadata = "m";
+    return out;
+}
+
+msg::OffsetCommitResponse response_to(const msg::OffsetCommitRequest& request, Errc code = Errc::no_error) {
+    msg::OffsetCommitResponse response;
+    for (const auto& topic : request.topics) {
+        auto& out = response.topics.emplace_back();
+        out.name = topic.name;
+        for (const auto& partition : topic.partitions) {
+            auto& line = out.partitions.emplace_back();
+            line.partition_index = partition.partition_index;
+            line.error_code = static_cast<int16_t>(code);
+        }
+    }
+    return response;
+}
+
+struct World {
+    void commit(std::vector<CommittedOffset> offsets, Committer who = {}) {
+        committer.commit(std::move(who), std::move(offsets), [this](const Error& error, std::vector<CommittedOffset> rows) {
+            std::string line = error_name(error.errc());
+            for (const auto& r : rows)
+                line += fmt::format(" {}[{}]={}{}", r.topic, r.partition, r.offset, r.error ? " " + error_name(r.error.errc()) : "");
+            done.push_back(line);
+        });
+    }
+    std::pair<msg::OffsetCommitRequest, PendingCall> take() {
+        auto taken = caller.take<msg::OffsetCommitRequest>();
+        REQUIRE(taken);
+        return std::move(*taken);
+    }
+
+    FakeCaller caller;
+    OffsetCommitter committer{caller, "g", 10s};
+    std::vector<std::string> done;
+};
+
+using Lines = std::vector<std::string>;
+
+} // namespace
+
+TEST_CASE("a commit goes to the group's coordinator, with all that its version can carry", "[group]") {
+    const auto version = GENERATE(int16_t{1}, int16_t{5}, int16_t{6}, int16_t{7}, int16_t{9}, int16_t{10});
+    World world;
+    world.caller.limits[msg::ApiKey::offset_commit] = version;
+    world.commit({row("t", 1, 10), row("u", 0, 5), row("t", 0, 7)}, {.generation = 4, .member = "me", .instance = "static"});
+    auto [request, call] = world.take();
+    const auto& route = std::get<Coordinator>(call.route);
+    CHECK(route.type == CoordinatorType::group);
+    CHECK(route.key == "g");
+    CHECK(request.group_id == "g");
+    CHECK(request.generation_id_or_member_epoch == 4);
+    CHECK(request.member_id == "me");
+    CHECK(request.group_instance_id == (version >= 7 ? std::optional<std::string>("static") : std::nullopt));
+    REQUIRE(request.topics.size() == 2);
+    CHECK(request.topics[0].name == "t");
+    REQUIRE(request.topics[0].partitions.size() == 2);
+    const auto& first = request.topics[0].partitions[0];
+    CHECK(first.partition_index == 1);
+    CHECK(first.committed_offset == 10);
+    CHECK(first.committed_leader_epoch == (version >= 6 ? 3 : -1));
+    CHECK(first.committed_metadata == "m");
+    world.caller.answer(call, response_to(request), {});
+    CHECK(world.done == Lines{"NO_ERROR t[1]=10 u[0]=5 t[0]=7"});
+}
+
+TEST_CASE("commits are done one after the other", "[group]") {
+    World world;
+    world.commit({row("t", 0, 1)});
+    world.commit({row("t", 0, 2)});
+    CHECK(world.caller.waiting<msg::OffsetCommitRequest>() == 1);
+    auto [first, call] = world.take();
+    CHECK(world.caller.waiting<msg::OffsetCommitRequest>() == 0);
+    CHECK_FALSE(world.committer.idle());
+    world.caller.answer(call, response_to(first), {});
+    auto [second, other] = world.take();
+    CHECK(second.topics[0].partitions[0].committed_offset == 2);
+    world.caller.answer(other, response_to(second), {});
+    CHECK(world.done == Lines{"NO_ERROR t[0]=1", "NO_ERROR t[0]=2"});
+    CHECK(world.committer.idle());
+}
+
+TEST_CASE("each partition has its error; what all of them have is the commit's", "[group]") {
+    World world;
+    world.commit({row("t", 0, 1), row("t", 1, 2), row("t", 2, 3)});
+    auto [request, call] = world.take();
+    auto response = response_to(request);
+    response.topics[0].partitions[1].error_code = static_cast<int16_t>(Errc::topic_authorization_failed);
+    response.topics[0].partitions.pop_back(); // left out
+    world.caller.answer(call, response, {});
+
+    world.commit({row("t", 0, 1), row("t", 1, 2)});
+    auto [again, other] = world.take();
+    world.caller.answer(other, response_to(again, Errc::illegal_generation), {});
+
+    world.commit({row("t", 0, 9)});
+    auto [lost, last] = world.take();
+    last.deliver(CallError(Error(Errc::_timed_out), true), {}, false);
+    CHECK(world.done == Lines{
+        "NO_ERROR t[0]=1 t[1]=2 TOPIC_AUTHORIZATION_FAILED t[2]=3 _BAD_MSG",
+        "ILLEGAL_GENERATION t[0]=1 ILLEGAL_GENERATION t[1]=2 ILLEGAL_GENERATION",
+        "_TIMED_OUT t[0]=9 _TIMED_OUT"});
+}
+
+TEST_CASE("a coordinator that moves or is coming up is asked again", "[group]") {
+    const auto code = GENERATE(
+        Errc::not_coordinator, Errc::coordinator_not_available, Errc::coordinator_load_in_progress, Errc::request_timed_out);
+    World world;
+    world.commit({row("t", 0, 1)});
+    auto [request, call] = world.take();
+    const auto response = response_to(request, code);
+    CHECK(world.caller.answer(call, response, {}, false, true) == PendingCall::Judged::retry_route);
+    CHECK(world.done.empty());
+    world.caller.answer(call, response_to(request), {});
+    CHECK(world.done == Lines{"NO_ERROR t[0]=1"});
+}
