@@ -96,7 +96,7 @@ std::optional<GroupCoordinator::JoinAnswer>
 GroupCoordinator::join_again(Group& group, const Join& request, Waiter waiter, TimePoint now) {
     if (group.pending.contains(request.member)) {
         if (request.instance_id) // ids that are given out first belong to dynamic members
-            return JoinAnswer{Errc::unknown, request.member};
+            return JoinAnswer{Errc::unknown};
         add(group, request, request.member, waiter, now);
         return std::nullopt;
     }

@@ -41,16 +41,16 @@ Outcome act(ClusterCore& cluster, const Call& call, msg::DescribeGroupsRequest& 
         out.error_code = code(error);
         if (error != Errc::no_error)
             continue;
-        if (request.include_authorized_operations)
-            out.authorized_operations = all_operations;
-        if (const Group* group = cluster.groups().find(name)) {
+        const Group* group = cluster.groups().find(name);
+        if (group)
             describe(*group, out);
-            continue;
-        }
-        out.group_state = name_of(GroupState::dead);
-        if (call.version >= 6) {
+        else
+            out.group_state = name_of(GroupState::dead);
+        if (!group && call.version >= 6) {
             out.error_code = code(Errc::group_id_not_found);
             out.error_message = fmt::format("Group {} not found.", name);
+        } else if (request.include_authorized_operations) {
+            out.authorized_operations = all_operations;
         }
     }
     return reply(call, response);

@@ -1,5 +1,5 @@
 // ListGroups v0-5: the groups that the broker which is asked coordinates. v1 adds the throttle time, v4 states and a
-// choice by them, v5 types, of which there is "Classic" (KIP-848).
+// choice by them, v5 types, of which there is "classic" (KIP-848).
 #include <algorithm>
 #include <cctype>
 
@@ -10,7 +10,7 @@
 namespace ottla::mock::api {
 namespace {
 
-constexpr std::string_view group_type = "Classic";
+constexpr std::string_view group_type = "classic";
 
 std::string in_lower_case(std::string_view text) {
     std::string lower(text);

@@ -1,5 +1,5 @@
-// SyncGroup v0-5. v1 adds the throttle time, v3 the group instance id, v5 the type and name of the protocol, which are
-// checked. The answer waits for the leader's.
+// SyncGroup v0-5. v1 adds the throttle time, v3 the group instance id, v5 the type and name of the protocol, which must be
+// there and right. The answer waits for the leader's request.
 #include <ottla/msg/sync_group.hpp>
 
 #include "mock/api/handler.hpp"
@@ -37,7 +37,9 @@ Outcome wait(ClusterCore& cluster, const Call& call) {
 }
 
 Outcome act(ClusterCore& cluster, const Call& call, msg::SyncGroupRequest& request) {
-    const Errc error = cluster.check_coordinator(ClusterCore::CoordinatorOf::group, request.group_id, call);
+    Errc error = cluster.check_coordinator(ClusterCore::CoordinatorOf::group, request.group_id, call);
+    if (call.injected == Errc::no_error && call.version >= 5 && !(request.protocol_type && request.protocol_name))
+        error = Errc::inconsistent_group_protocol;
     if (error != Errc::no_error)
         return tell(call, {error});
     auto answer = cluster.groups().sync(as_sync(request), call.connection, call.now);

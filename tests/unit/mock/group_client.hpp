@@ -37,6 +37,8 @@ struct GroupClusterWorld : TransactionWorld {
         request.group_id = "g";
         request.generation_id = generation;
         request.member_id = id;
+        request.protocol_type = "consumer";
+        request.protocol_name = "range";
         return request;
     }
 

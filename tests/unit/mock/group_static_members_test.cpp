@@ -41,7 +41,7 @@ TEST_CASE("an instance id belongs to one member, and another one is fenced") {
     CHECK(world.coordinator.heartbeat("g", {ids[0], "a"}, generation, world.now) == Errc::no_error);
     CHECK(world.coordinator.heartbeat("g", {ids[0]}, generation, world.now) == Errc::no_error);
     const auto pending = world.new_id();
-    CHECK(world.join(GroupWorld::static_member("c", pending)).error == Errc::unknown);
+    CHECK(world.join(GroupWorld::static_member("c", pending)) == Joined{Errc::unknown});
 }
 
 TEST_CASE("a follower that is back under a new id costs no rebalance, and keeps its assignment") {

@@ -64,6 +64,19 @@ TEST_CASE("refusals can be read in every version") {
         CHECK(world.ask(request, version).error_code == number(Errc::invalid_group_id));
 }
 
+TEST_CASE("from v5 on a sync must name the protocol") {
+    GroupClusterWorld world;
+    const auto id = world.found();
+    auto sync = GroupClusterWorld::sync_request(id, 1);
+    CHECK(world.ask(sync, 5).error_code == 0);
+    sync.protocol_name = std::nullopt;
+    CHECK(world.ask(sync, 5).error_code == number(Errc::inconsistent_group_protocol));
+    sync = GroupClusterWorld::sync_request(id, 1);
+    sync.protocol_type = std::nullopt;
+    CHECK(world.ask(sync, 5).error_code == number(Errc::inconsistent_group_protocol));
+    CHECK(world.ask(sync, 4).error_code == 0);
+}
+
 TEST_CASE("instance ids reach the coordinator by every request that has them") {
     GroupClusterWorld world;
     for (int16_t version = 5; version <= 9; ++version) {

@@ -81,6 +81,8 @@ TEST_CASE("a group that nobody knows is dead, or not found") {
     CHECK(group.error_code == number(Errc::group_id_not_found));
     CHECK(group.group_state == "Dead");
     CHECK(group.error_message == "Group g not found.");
+    CHECK(describe(world, 6, true).authorized_operations == INT32_MIN);
+    CHECK(describe(world, 5, true).authorized_operations == 3400);
 }
 
 TEST_CASE("groups are listed by the broker that coordinates them, by state and by type") {
@@ -105,7 +107,7 @@ TEST_CASE("groups are listed by the broker that coordinates them, by state and b
         CHECK(answer.groups[0].protocol_type == "consumer");
         CHECK(answer.groups[1].protocol_type == "");
         CHECK(answer.groups[0].group_state == (version >= 4 ? "Stable" : ""));
-        CHECK(answer.groups[1].group_type == (version >= 5 ? "Classic" : ""));
+        CHECK(answer.groups[1].group_type == (version >= 5 ? "classic" : ""));
     }
     request.states_filter = {"eMpTy", "Unheard"};
     CHECK(names(world, request, there) == std::vector<std::string>{"simple"});
@@ -114,7 +116,7 @@ TEST_CASE("groups are listed by the broker that coordinates them, by state and b
     request.states_filter = {};
     request.types_filter = {"Consumer"};
     CHECK(names(world, request, there).empty());
-    request.types_filter = {"classic"};
+    request.types_filter = {"Classic"};
     CHECK(names(world, request, there).size() == 2);
 
     world.core.set_failover({.load = 10ms});
