@@ -153,7 +153,9 @@ std::string compare(const Group& group, const Sets& ours, const Json& line, bool
     if (asked)
         return "is another assignment";
     const auto [least, most] = counts(ours);
-    if (least < line.at("minCount").get<size_t>() || most > line.at("maxCount").get<size_t>())
+    // What waits to be given up would be the difference under the cooperative protocol.
+    const bool waits = line.at("assignor") == "cooperative-sticky";
+    if ((least < line.at("minCount").get<size_t>() && !waits) || most > line.at("maxCount").get<size_t>())
         return "is less balanced";
     return group.kept(ours) < line.at("kept").get<size_t>() ? "is less sticky" : "";
 }

@@ -42,9 +42,10 @@ private:
             return;
         if (other != nobody && generation(member) < generation(other))
             return;
+        // One of a later generation puts an end to the quarrels of earlier ones. In the Java client that depends on who is heard
+        // first; so nothing here does.
         const bool contested = other != nobody && generation(member) == generation(other);
-        if (contested)
-            result_.contested[p] = true;
+        result_.contested[p] = contested;
         holder_[p] = contested ? nobody : member;
         claimant_[p] = member;
     }

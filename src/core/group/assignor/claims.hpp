@@ -9,7 +9,7 @@ namespace ottla::core::group {
 struct Claims {
     /// By member: partitions it holds and no other does, ascending. It need not subscribe to them any more.
     std::vector<std::vector<uint32_t>> held{};
-    /// By partition: members of one generation say both that they hold it. Then neither counts.
+    /// By partition: several members say that they hold it, of the latest generation of which anybody says so. None counts.
     std::vector<bool> contested{};
     /// By partition: who held it before the newest generation, or `nobody`.
     std::vector<uint32_t> formerly{};

@@ -86,17 +86,6 @@ struct RandomGroup {
     }
 };
 
-/// Whether somebody has two more than a member that could have one of them.
-bool could_be_fairer(const GroupAssignment& assignment, const Members& members) {
-    for (const auto& [rich, given] : assignment)
-        for (const GroupMember& poor : members)
-            if (assignment.at(poor.id).partitions.size() + 1 < given.partitions.size())
-                for (const TopicPartition& one : given.partitions)
-                    if (subscribes(poor, one.topic))
-                        return true;
-    return false;
-}
-
 } // namespace
 
 TEST_CASE("range and round robin give each partition once, to a subscriber, whatever the order they are asked in") {

@@ -82,6 +82,17 @@ inline size_t imbalance(const GroupAssignment& assignment) {
     return most - least;
 }
 
+/// Whether somebody has two more than a member that could have one of them.
+inline bool could_be_fairer(const GroupAssignment& assignment, const Members& members) {
+    for (const auto& [rich, given] : assignment)
+        for (const GroupMember& poor : members)
+            if (assignment.at(poor.id).partitions.size() + 1 < given.partitions.size())
+                for (const TopicPartition& one : given.partitions)
+                    if (subscribes(poor, one.topic))
+                        return true;
+    return false;
+}
+
 /// Members as they come back in the next generation, with what they were given.
 inline void move_on(Members& members, const GroupAssignment& assignment, int32_t generation) {
     for (GroupMember& member : members) {

@@ -65,6 +65,19 @@ TEST_CASE("a partition that two members of one generation claim is taken from bo
     CHECK(assign("cooperative-sticky", topics, members) == "a: t0\nb: t2 t3\n");
 }
 
+TEST_CASE("who claims a partition of a later generation has it, however many quarrel about it from before") {
+    const Layouts topics{{.name = "t", .partitions = 3}};
+    const std::vector<TopicPartition> same{{"t", 0}};
+    Members members = holders({"t"}, {{"a", same}, {"b", same}, {"c", same}});
+    members[2].generation = 2;
+    members[2].user_data = encode_holdings({.partitions = same, .generation = 2});
+    for (size_t i = 0; i < members.size(); ++i) {
+        std::rotate(members.begin(), members.begin() + 1, members.end());
+        for (const auto name : both)
+            CHECK(assign(name, topics, members) == "a: t1\nb: t2\nc: t0\n");
+    }
+}
+
 TEST_CASE("a member that names a partition twice holds it") {
     const Layouts topics{{.name = "t", .partitions = 2}};
     const Members members = holders({"t"}, {{"a", {{"t", 1}, {"t", 1}}}, {"b", {}}});
@@ -131,6 +144,39 @@ TEST_CASE("a member that came back with an old claim is preferred where somethin
     // Not when it does not subscribe any more.
     members[2].topics = {"u"};
     CHECK(assign("sticky", topics, members).find("c: t") == std::string::npos);
+}
+
+TEST_CASE("wishes that undo each other come to an end, and to a fair one") {
+    // Going back to an old owner and taking back what was moved would have partitions go round for ever here.
+    const Layouts topics{
+        {.name = "t0-", .partitions = 1}, {.name = "t1-", .partitions = 8}, {.name = "t2-", .partitions = 9},
+        {.name = "t3-", .partitions = 5}, {.name = "t4-", .partitions = 7}, {.name = "t5-", .partitions = 8}};
+    const auto member = [](const char* id, int32_t generation, Topics subscribed, std::vector<TopicPartition> owned = {}) {
+        return GroupMember{.id = id, .topics = std::move(subscribed), .owned = std::move(owned), .generation = generation};
+    };
+    const Members members{
+        member("m19-0", 0, {"t1-", "t3-", "t4-"}, {{"t2-", 5}, {"t3-", 2}, {"t4-", 1}, {"t4-", 5}, {"t5-", 3}, {"t5-", 7}}),
+        member("m7-1", 1, {"t0-"}, {{"t1-", 3}, {"t1-", 4}, {"t2-", 4}, {"t2-", 5}, {"t4-", 1}, {"t4-", 4}, {"t5-", 1}, {"t5-", 4}}),
+        member(
+            "m25-2", 2, {"t3-", "t4-", "t5-"},
+            {{"t1-", 0}, {"t1-", 3}, {"t1-", 5}, {"t1-", 7}, {"t2-", 2}, {"t2-", 3}, {"t2-", 6}, {"t3-", 1},
+             {"t4-", 2}, {"t4-", 4}, {"t5-", 1}, {"t5-", 2}, {"t5-", 4}, {"t5-", 6}, {"t5-", 7}}
+        ),
+        member("m12-3", 2, {"t0-", "t1-", "t2-", "t4-"}), member("m29-4", 0, {"t5-"}), member("m11-5", 2, {"t5-"}),
+        member("m29-6", 1, {"t0-", "t2-", "t3-"}), member("m11-7", 2, {"t4-"}), member("m6-8", 0, {"t1-", "t2-", "t5-"}),
+        member("m39-9", 0, {"t0-"}), member("m6-10", 0, {"t0-", "t4-", "t5-"})};
+    std::set<TopicPartition> owned;
+    for (const GroupMember& one : members)
+        owned.insert(one.owned.begin(), one.owned.end());
+    const auto given = assignor("cooperative-sticky")->assign(topics, members).value();
+    CHECK(problem_with(given, topics, members, owned) == "");
+    // With everything given: the same claims, told to the eager one.
+    Members eager = members;
+    for (GroupMember& one : eager)
+        one.user_data = encode_holdings({.partitions = one.owned, .generation = one.generation});
+    const auto all = assignor("sticky")->assign(topics, eager).value();
+    CHECK(problem_with(all, topics, eager) == "");
+    CHECK_FALSE(could_be_fairer(all, eager));
 }
 
 TEST_CASE("partitions of another rack are not kept, those of the own rack are taken first") {
