@@ -223,7 +223,9 @@ void ClassicMember::on_synced(CallResult<msg::SyncGroupResponse> result, TimePoi
         join_failed(code, Error(code, fmt::format("group {}: waiting for partitions: {}", config_.group_id, error_text(code))), now);
         return;
     }
-    auto given = decode_assignment(buffer_of(result->response.assignment));
+    // No bytes: the leader has left this member out.
+    const auto& bytes = result->response.assignment;
+    auto given = bytes.empty() ? Result<MemberAssignment>(MemberAssignment()) : decode_assignment(buffer_of(bytes));
     if (!given) {
         join_failed(given.error().errc(), given.error(), now);
         return;

@@ -31,11 +31,12 @@ TEST_CASE("a member joins by the name it is given, leads, and takes its share", 
     CHECK(world.member->committer().member == "me");
 }
 
-TEST_CASE("a follower deals out nothing; an empty share is a share", "[group]") {
+TEST_CASE("a follower deals out nothing; an empty share is a share, and so is none", "[group]") {
+    const auto share = GENERATE(std::optional(std::vector<TopicPartition>()), std::optional<std::vector<TopicPartition>>());
     MemberWorld world;
     world.subscribe({"t"});
     world.join("me", 1, {}, false);
-    CHECK(world.sync(std::vector<TopicPartition>{}).assignments.empty());
+    CHECK(world.sync(share).assignments.empty());
     CHECK(world.take_log() == Lines{"assign"});
 }
 
