@@ -36,7 +36,7 @@ void ConsumerImpl::start_poll(Handler<Records> handler) {
     const auto& loop = *driver_->loop();
     Records records;
     error_code ec;
-    finish_records();
+    begin_poll();
     driver_->serve_callbacks();
     serve_group();
     {

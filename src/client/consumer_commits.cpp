@@ -9,6 +9,8 @@
 namespace ottla::client {
 namespace {
 
+constexpr const char* for_commits = "offsets are committed in the name of a group";
+
 Error nothing_to_commit() { return Error(Errc::_no_offset, "there is no offset to commit"); }
 
 void leave_out_logical(std::vector<CommittedOffset>& offsets) {
@@ -17,19 +19,19 @@ void leave_out_logical(std::vector<CommittedOffset>& offsets) {
 
 } // namespace
 
-void ConsumerImpl::check_group() const {
+void ConsumerImpl::check_group(const char* why) const {
     if (driver_->config().group_id.empty())
-        throw KafkaException(Error(Errc::_unknown_group, "offsets are committed in the name of a group: set group.id"));
+        throw KafkaException(Error(Errc::_unknown_group, fmt::format("{}: set group.id", why)));
 }
 
 std::vector<CommittedOffset> ConsumerImpl::stored() {
-    check_group();
+    check_group(for_commits);
     finish_records(); // whoever commits has worked off what was handed out
     return driver_->stored().uncommitted();
 }
 
 std::vector<CommittedOffset> ConsumerImpl::commit(std::vector<CommittedOffset> offsets) {
-    check_group();
+    check_group(for_commits);
     if (Error error = engine::check_may_block(*driver_->loop()))
         throw KafkaException(std::move(error));
     {
@@ -57,7 +59,7 @@ std::vector<CommittedOffset> ConsumerImpl::commit(std::vector<CommittedOffset> o
 }
 
 void ConsumerImpl::commit_async(std::vector<CommittedOffset> offsets) {
-    check_group();
+    check_group(for_commits);
     std::lock_guard lock(use_);
     check_open();
     leave_out_logical(offsets);
@@ -65,11 +67,7 @@ void ConsumerImpl::commit_async(std::vector<CommittedOffset> offsets) {
         driver_->events().on_commit(nothing_to_commit(), {});
         return;
     }
-    post([driver = driver_, offsets = std::move(offsets)](TimePoint) mutable {
-        driver->commit(std::move(offsets), [driver](const Error& error, std::vector<CommittedOffset> rows) {
-            driver->events().on_commit(error, std::move(rows));
-        });
-    });
+    post([driver = driver_, offsets = std::move(offsets)](TimePoint) mutable { driver->commit_and_tell(std::move(offsets)); });
 }
 
 void ConsumerImpl::start_commit(std::vector<CommittedOffset> offsets, Handler<std::vector<CommittedOffset>> handler) {
@@ -108,11 +106,7 @@ void ConsumerImpl::commit_uncommitted() {
     auto offsets = driver_->stored().uncommitted();
     if (offsets.empty())
         return;
-    post([driver = driver_, offsets = std::move(offsets)](TimePoint) mutable {
-        driver->commit(std::move(offsets), [driver](const Error& error, std::vector<CommittedOffset> rows) {
-            driver->events().on_commit(error, std::move(rows));
-        });
-    });
+    post([driver = driver_, offsets = std::move(offsets)](TimePoint) mutable { driver->commit_and_tell(std::move(offsets)); });
 }
 
 void ConsumerImpl::store_offsets(const std::vector<TopicPartitionOffset>& offsets) {

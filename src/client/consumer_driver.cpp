@@ -1,4 +1,6 @@
 #include "client/consumer_driver.hpp"
+
+#include "client/certain_reply.hpp"
 #include "client/link_options.hpp"
 
 #include <algorithm>
@@ -41,7 +43,7 @@ ConsumerDriver::ConsumerDriver(
         loop_->notify();
     })
     , statistics_(config_.statistics_interval, [this](TimePoint now) { emit_statistics(now); })
-    , auto_commit_(commits_by_itself() ? config_.auto_commit_interval : Duration::zero(), [this](TimePoint) { commit_stored(); }) {
+    , auto_commit_(commits_by_itself() ? config_.auto_commit_interval : Duration::zero(), [this](TimePoint) { commit_and_tell(stored_.uncommitted()); }) {
     events_.set_waker([this] {
         callbacks_.store(true, std::memory_order_release);
         queue_.interrupt();
@@ -115,35 +117,8 @@ void ConsumerDriver::resume(core::StreamId stream) {
     fetcher_->resume(stream);
 }
 
-namespace {
-
-/// A reply that comes in any case.
-class CertainReply {
-public:
-    CertainReply(core::CommitReply reply, std::vector<CommittedOffset> offsets)
-        : reply_(std::move(reply))
-        , offsets_(std::move(offsets)) {}
-
-    CertainReply(CertainReply&&) = default;
-
-    ~CertainReply() {
-        if (reply_)
-            reply_(Error(Errc::_destroy, "the consumer was closed during the commit"), std::move(offsets_));
-    }
-
-    void operator()(const Error& error, std::vector<CommittedOffset> offsets) {
-        std::exchange(reply_, {})(error, std::move(offsets));
-    }
-
-private:
-    core::CommitReply reply_;
-    std::vector<CommittedOffset> offsets_;
-};
-
-} // namespace
-
 void ConsumerDriver::commit(std::vector<CommittedOffset> offsets, core::CommitReply reply) {
-    CertainReply certain(
+    CertainReply<const Error&, std::vector<CommittedOffset>> certain(
         [this, reply = std::move(reply)](const Error& error, std::vector<CommittedOffset> rows) mutable {
             if (!error)
                 stored_.on_committed(rows);
@@ -152,14 +127,13 @@ void ConsumerDriver::commit(std::vector<CommittedOffset> offsets, core::CommitRe
             finish_step();
             reply(error, std::move(rows));
         },
-        offsets
+        Error(Errc::_destroy, "the consumer was closed during the commit"), offsets
     );
     if (committer_)
         committer_->commit(member_ ? member_->committer() : core::Committer(), std::move(offsets), std::move(certain));
 }
 
-void ConsumerDriver::commit_stored(MoveOnlyFunction<void()> done) {
-    auto offsets = stored_.uncommitted();
+void ConsumerDriver::commit_and_tell(std::vector<CommittedOffset> offsets, MoveOnlyFunction<void()> done) {
     if (offsets.empty()) {
         if (done)
             done();

@@ -70,7 +70,7 @@ public:
     void start();
     void stop(TimePoint now);
     /// Commits what is stored, leaves the group, stops; nobody takes steps any more.
-    void end(TimePoint now);
+    void end();
     /// Leaves the group; `out` is called once that has been done.
     void leave(MoveOnlyFunction<void()> out, TimePoint now);
 
@@ -85,8 +85,8 @@ public:
     void resume(core::StreamId stream);
     /// As OffsetCommitter::commit; `reply` is always called, with _destroy when the consumer ends before.
     void commit(std::vector<CommittedOffset> offsets, core::CommitReply reply);
-    /// Commits what is stored, if anything is; `done` is called in any case.
-    void commit_stored(MoveOnlyFunction<void()> done = {});
+    /// Commits these, if there are any, and tells `on_commit` what became of it; `done` is called in any case.
+    void commit_and_tell(std::vector<CommittedOffset> offsets, MoveOnlyFunction<void()> done = {});
 
     core::Cluster& cluster() { return *cluster_; }
 

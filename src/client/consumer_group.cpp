@@ -21,8 +21,7 @@ std::vector<TopicPartitionOffset> from_stored(const std::vector<TopicPartition>&
 // --- subscription
 
 void ConsumerImpl::subscribe(std::vector<std::string> topics, RebalanceHandlers handlers) {
-    if (driver_->config().group_id.empty())
-        throw KafkaException(Error(Errc::_unknown_group, "subscribing is joining a group: set group.id"));
+    check_group("subscribing is joining a group");
     if (topics.empty()) {
         unsubscribe();
         return;

@@ -332,7 +332,7 @@ void ConsumerImpl::finish_close(std::chrono::milliseconds timeout) {
         return;
     }
     if (engine::check_may_block(*loop)) { // it ends when commit and leave have been answered
-        loop->post([driver = driver_](TimePoint now) { driver->end(now); });
+        loop->post([driver = driver_](TimePoint) { driver->end(); });
         return;
     }
     commit_last(timeout);
@@ -345,7 +345,7 @@ void ConsumerImpl::commit_last(std::chrono::milliseconds timeout) {
         return;
     auto done = std::make_shared<std::promise<void>>();
     auto waited = done->get_future();
-    if (driver_->loop()->post([driver = driver_, done](TimePoint) { driver->commit_stored([done] { done->set_value(); }); }))
+    if (driver_->loop()->post([driver = driver_, done](TimePoint) { driver->commit_and_tell(driver->stored().uncommitted(), [done] { done->set_value(); }); }))
         waited.wait_for(time_limit(timeout));
 }
 

@@ -118,8 +118,11 @@ private:
     void act_by_default(const core::group::Rebalance& step);
     void leave_group(TimePoint deadline);
     bool take_trouble(Message& out);
-    void check_group() const;
-    /// The start of a call that hands out messages: those of the call before count as worked off.
+    /// Throws _unknown_group without one; `why` it is wanted.
+    void check_group(const char* why) const;
+    /// The start of a call that hands out messages: max.poll.interval.ms counts anew.
+    void begin_poll();
+    /// What was handed out together counts as worked off.
     void finish_records();
     void commit_uncommitted();
     void finish_close(std::chrono::milliseconds timeout);

@@ -50,7 +50,7 @@ void ConsumerDriver::leave(MoveOnlyFunction<void()> out, TimePoint now) {
     member_->when_out(std::move(out));
 }
 
-void ConsumerDriver::end(TimePoint now) {
+void ConsumerDriver::end() {
     ending_ = true;
     if (!fetcher_)
         return;
@@ -66,11 +66,10 @@ void ConsumerDriver::end(TimePoint now) {
         });
     };
     if (commits_by_itself())
-        commit_stored(go);
+        commit_and_tell(stored_.uncommitted(), go);
     else
         go();
     finish_step();
-    (void)now;
 }
 
 // --- on the consuming thread

@@ -1,33 +1,11 @@
 // What the consumer's group has committed: asked on the loop, waited for here.
 #include <future>
 
+#include "client/certain_reply.hpp"
 #include "client/consumer_impl.hpp"
 #include "engine/complete.hpp"
 
 namespace ottla::client {
-namespace {
-
-/// A reply that comes in any case: with _destroy when the client goes away first.
-class Pending {
-public:
-    explicit Pending(core::CommittedReply reply)
-        : reply_(std::move(reply)) {}
-
-    Pending(Pending&&) = default;
-
-    ~Pending() {
-        if (reply_)
-            reply_(Error(Errc::_destroy, "the consumer was closed during the call"), {});
-    }
-
-    void operator()(Result<std::vector<CommittedOffset>> answer, TimePoint now) { std::exchange(reply_, {})(std::move(answer), now); }
-
-private:
-    core::CommittedReply reply_;
-};
-
-} // namespace
-
 void ConsumerImpl::ask_committed(std::vector<TopicPartition> partitions, Duration limit, core::CommittedReply reply) {
     const auto& config = driver_->config();
     core::CommittedQuery query{
@@ -36,7 +14,9 @@ void ConsumerImpl::ask_committed(std::vector<TopicPartition> partitions, Duratio
         .stable = config.isolation == config::Isolation::read_committed,
         .timeout = limit,
     };
-    Pending pending(std::move(reply));
+    CertainReply<Result<std::vector<CommittedOffset>>, TimePoint> pending(
+        std::move(reply), Error(Errc::_destroy, "the consumer was closed during the call"), TimePoint()
+    );
     if (query.group.empty()) {
         pending(Error(Errc::_unknown_group, "committed offsets are those of a group: set group.id"), {});
         return;
@@ -92,8 +72,7 @@ void ConsumerImpl::start_committed(
 }
 
 ConsumerGroupMetadata ConsumerImpl::group_metadata() const {
-    if (driver_->config().group_id.empty())
-        throw KafkaException(Error(Errc::_unknown_group, "this consumer is in no group: set group.id"));
+    check_group("this consumer is in no group");
     core::Committer who = driver_->committer();
     return {driver_->config().group_id, who.generation, std::move(who.member), std::move(who.instance)};
 }

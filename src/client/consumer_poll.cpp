@@ -133,7 +133,7 @@ bool ConsumerImpl::take_message(Message& out) {
 }
 
 std::optional<Message> ConsumerImpl::poll(std::chrono::milliseconds timeout) {
-    finish_records();
+    begin_poll();
     std::optional<Message> message(std::in_place);
     if (!wait_for(timeout, [&] { return take_message(*message); }))
         message.reset();
@@ -146,7 +146,7 @@ std::vector<Message> ConsumerImpl::consume(size_t count, std::chrono::millisecon
     std::vector<Message> messages;
     if (count == 0)
         return messages;
-    finish_records();
+    begin_poll();
     wait_for(timeout, [&] {
         Message message;
         while (messages.size() < count && take_message(message)) {
@@ -200,9 +200,13 @@ bool ConsumerImpl::take_records(Records& into) {
     return !into.empty();
 }
 
-void ConsumerImpl::finish_records() {
+void ConsumerImpl::begin_poll() {
     auto& calls = driver_->poll_clock().calls;
     calls.store(calls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    finish_records();
+}
+
+void ConsumerImpl::finish_records() {
     std::lock_guard lock(use_);
     if (std::exchange(records_out_, false))
         driver_->stored().finish();
@@ -246,7 +250,7 @@ void ConsumerImpl::poll_records(Records& into, std::chrono::milliseconds timeout
         std::lock_guard lock(use_);
         recycle(into);
     }
-    finish_records();
+    begin_poll();
     wait_for(timeout, [&] { return take_records(into); });
 }
 

@@ -48,6 +48,12 @@ inline Errc if_coordinator_moved(Errc code) {
     }
 }
 
+/// The same of a response with one error for all, as `call` takes it.
+template <class Response>
+Errc coordinator_error(const Response& response) {
+    return if_coordinator_moved(static_cast<Errc>(response.error_code));
+}
+
 /// Failure of a call. `maybe_sent`: the broker may have seen (and done) it.
 struct CallError : Error {
     bool maybe_sent = false;

@@ -156,8 +156,7 @@ TEST_CASE("handlers hear of each step and may say from where to read", "[mock][g
     CHECK(std::set(values.begin(), values.end()) ==
           std::set<std::string>{"p0-8", "p0-9", "p1-8", "p1-9", "p2-8", "p2-9", "p3-8", "p3-9"});
     consumer.unsubscribe();
-    while (heard.size() < 2)
-        consumer.poll(20ms);
+    CHECK(comes([&] { return consumer.poll(20ms), heard.size() >= 2; }));
     CHECK(heard == std::vector<std::string>{"assign 4", "revoke 4"});
     CHECK(consumer.assignment().empty());
     consumer.close();
@@ -175,8 +174,7 @@ TEST_CASE("what a handler throws comes out of the poll, and the rebalance goes o
     consumer.subscribe({"t"}, handlers);
     CHECK_THROWS_AS(
         [&] {
-            for (;;)
-                consumer.poll(20ms);
+            comes([&] { return consumer.poll(20ms), false; });
         }(),
         std::runtime_error);
     CHECK(thrown);
@@ -194,8 +192,7 @@ TEST_CASE("a member that the coordinator has forgotten loses its partitions and 
     consumer.subscribe({"t"}, handlers);
     CHECK(values_of(consumer, 40).size() == 40);
     world.cluster.fail_next(static_cast<int16_t>(msg::ApiKey::heartbeat), 1, Errc::unknown_member_id);
-    while (heard.size() < 3)
-        consumer.poll(20ms);
+    CHECK(comes([&] { return consumer.poll(20ms), heard.size() >= 3; }));
     CHECK(heard == std::vector<std::string>{"assign 4", "lost 4", "assign 4"});
 }
 

@@ -16,11 +16,6 @@ constexpr auto join_slack = 5s;              // the coordinator answers at the e
 constexpr int16_t first_with_instance = 5;   // JoinGroup: KIP-345
 constexpr std::string_view protocol_type = "consumer";
 
-template <class Response>
-Errc routing_error(const Response& response) {
-    return if_coordinator_moved(static_cast<Errc>(response.error_code));
-}
-
 std::vector<uint8_t> bytes_of(const Buffer& buffer) { return {buffer.data(), buffer.data() + buffer.size()}; }
 
 Buffer buffer_of(const std::vector<uint8_t>& bytes) { return Buffer::copy_of(Bytes(bytes.data(), bytes.size())); }
@@ -76,7 +71,7 @@ void ClassicMember::join() {
     call<msg::JoinGroupRequest>(
         ports_.caller, Coordinator{CoordinatorType::group, config_.group_id}, std::move(request), with, join_scope_,
         [this](CallResult<msg::JoinGroupResponse> result, TimePoint now) { on_joined(std::move(result), now); },
-        routing_error<msg::JoinGroupResponse>
+        coordinator_error<msg::JoinGroupResponse>
     );
 }
 
@@ -209,7 +204,7 @@ void ClassicMember::sync(const GroupAssignment& assignment) {
     call<msg::SyncGroupRequest>(
         ports_.caller, Coordinator{CoordinatorType::group, config_.group_id}, std::move(request), with, join_scope_,
         [this](CallResult<msg::SyncGroupResponse> result, TimePoint now) { on_synced(std::move(result), now); },
-        routing_error<msg::SyncGroupResponse>
+        coordinator_error<msg::SyncGroupResponse>
     );
 }
 

@@ -5,29 +5,14 @@
 #include <fmt/format.h>
 
 #include "base/probe.hpp"
+#include "core/group/assignor/builtin.hpp"
 
 namespace ottla::core::group {
-namespace {
-
-template <class Response>
-Errc routing_error(const Response& response) {
-    return if_coordinator_moved(static_cast<Errc>(response.error_code));
-}
-
-} // namespace
-
-std::optional<RebalanceProtocol> ClassicMember::protocol_of(const Assignors& assignors) {
-    for (const auto protocol : {RebalanceProtocol::cooperative, RebalanceProtocol::eager})
-        if (!assignors.empty() && std::all_of(assignors.begin(), assignors.end(), [&](const auto& a) { return a->supports(protocol); }))
-            return protocol;
-    return std::nullopt;
-}
-
 ClassicMember::ClassicMember(Ports ports, const config::ClientConfig& config, Assignors assignors, uint64_t seed, Log log)
     : ports_(ports)
     , config_(config)
     , assignors_(std::move(assignors))
-    , protocol_(protocol_of(assignors_).value_or(RebalanceProtocol::eager))
+    , protocol_(common_protocol(assignors_).value())
     , rng_(seed)
     , log_(log) {
     if (!config_.group_instance_id.empty())
@@ -224,7 +209,7 @@ void ClassicMember::beat(TimePoint now) {
         ports_.caller, Coordinator{CoordinatorType::group, config_.group_id}, std::move(request),
         options(config_.session_timeout, Lane::general), beat_scope_,
         [this](CallResult<msg::HeartbeatResponse> result, TimePoint when) { on_beaten(std::move(result), when); },
-        routing_error<msg::HeartbeatResponse>
+        coordinator_error<msg::HeartbeatResponse>
     );
 }
 
@@ -276,7 +261,7 @@ void ClassicMember::leave(const std::string& reason) {
                 leaving_ = false;
                 wake();
             },
-            routing_error<msg::LeaveGroupResponse>,
+            coordinator_error<msg::LeaveGroupResponse>,
             [](const msg::LeaveGroupRequest& asked, int16_t version) {
                 msg::LeaveGroupRequest out = asked;
                 if (version < 3)

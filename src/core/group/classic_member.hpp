@@ -29,7 +29,7 @@
 
 namespace ottla::core::group {
 
-using Assignors = std::vector<std::shared_ptr<PartitionAssignor>>;
+using Assignors = std::vector<std::unique_ptr<PartitionAssignor>>;
 
 class ClassicMember final : public Core {
 public:
@@ -41,12 +41,9 @@ public:
         uint32_t client = 0; ///< owner of the group lane
     };
 
-    /// The first assignor is the one this member likes best. They all support a common rebalance protocol: see protocol_of.
+    /// The first assignor is the one this member likes best. They have a rebalance protocol in common: see common_protocol.
     ClassicMember(Ports ports, const config::ClientConfig& config, Assignors assignors, uint64_t seed, Log log = {});
     ~ClassicMember() override;
-
-    /// What the assignors can do together; nullopt: nothing.
-    static std::optional<RebalanceProtocol> protocol_of(const Assignors& assignors);
 
     enum class State : uint8_t {
         out,      ///< of the group, and does not want in

@@ -15,11 +15,6 @@ constexpr int16_t first_with_member = 3;   // TxnOffsetCommit: KIP-447
 constexpr int16_t first_joining_commit = 5; // TxnOffsetCommit: version 2 of transactions
 constexpr int16_t first_raising_end = 5;   // EndTxn: likewise
 
-template <class Response>
-Errc routing_error(const Response& response) {
-    return if_coordinator_moved(static_cast<Errc>(response.error_code));
-}
-
 /// The answer of many partitions as one: the worst that is in it, by `rank`.
 template <class F>
 void worst_of(Errc& worst, std::string& where, Errc code, Request request, F&& name) {
@@ -89,7 +84,7 @@ void Transaction::ask_identity(TimePoint) {
             transition(State::ready);
             finish(kind, {});
         },
-        routing_error<msg::InitProducerIdResponse>);
+        coordinator_error<msg::InitProducerIdResponse>);
 }
 
 void Transaction::add_partitions(TimePoint) {
@@ -180,7 +175,7 @@ void Transaction::add_offsets() {
             if (settle(static_cast<Errc>(result->response.error_code), {}, Request::add_offsets, offsets_attempt_, now))
                 groups_.insert(offsets_->group_id);
         },
-        routing_error<msg::AddOffsetsToTxnResponse>);
+        coordinator_error<msg::AddOffsetsToTxnResponse>);
 }
 
 void Transaction::commit_offsets() {
@@ -293,7 +288,7 @@ void Transaction::end_transaction() {
             }
             on_ended();
         },
-        routing_error<msg::EndTxnResponse>);
+        coordinator_error<msg::EndTxnResponse>);
 }
 
 } // namespace ottla::core::txn

@@ -254,3 +254,18 @@ TEST_CASE("in steady state nothing is allocated per message", "[consumer]") {
                 CHECK(count <= 4);
         }
 }
+
+TEST_CASE("only asking for messages is polling: a commit does not put off max.poll.interval.ms", "[group]") {
+    config::ClientConfig config;
+    config.group_id = "g";
+    World world(std::move(config));
+    const auto& calls = world.driver->poll_clock().calls;
+    world.consumer->poll(0ms);
+    world.consumer->consume(1, 0ms);
+    Records records;
+    world.consumer->poll_records(records, 0ms);
+    CHECK(calls == 3);
+    world.consumer->stored();
+    world.consumer->commit_async({});
+    CHECK(calls == 3);
+}

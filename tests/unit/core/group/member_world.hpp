@@ -59,10 +59,13 @@ struct MemberWorld : core::group::MemberEvents {
         config.session_timeout = 10s;
         config.heartbeat_interval = 3s;
         config.max_poll_interval = 60s;
-        assignor = std::make_shared<TestAssignor>("test", cooperative);
+        auto made = std::make_unique<TestAssignor>("test", cooperative);
+        assignor = made.get();
+        core::group::Assignors assignors;
+        assignors.push_back(std::move(made));
         metadata.emplace(caller, core::MetadataConfig{}, 7);
         member.emplace(
-            ClassicMember::Ports{caller, *metadata, *this, clock, 3}, config, core::group::Assignors{assignor}, 7
+            ClassicMember::Ports{caller, *metadata, *this, clock, 3}, config, std::move(assignors), 7
         );
         scheduler.add(*metadata);
         scheduler.add(*member);
@@ -210,7 +213,7 @@ struct MemberWorld : core::group::MemberEvents {
     FakeCaller caller;
     config::ClientConfig config;
     core::group::PollClock clock;
-    std::shared_ptr<TestAssignor> assignor;
+    TestAssignor* assignor = nullptr; ///< the member's
     core::Scheduler scheduler;
     std::optional<core::Metadata> metadata;
     std::optional<ClassicMember> member;
