@@ -1,18 +1,14 @@
-// ottla consume: messages of a topic to stdout.
+// ottla consume: messages of a topic to stdout, from partitions that are named; those of a group in consume_group.cpp.
 #include <algorithm>
-#include <cstdio>
 #include <memory>
-#include <optional>
 #include <set>
 
 #include <fmt/format.h>
 #include <ottla/admin.hpp>
 #include <ottla/consumer.hpp>
-#include <unistd.h>
 
-#include "common.hpp"
-#include "format.hpp"
-#include "output.hpp"
+#include "consume_options.hpp"
+#include "message_printer.hpp"
 #include "span.hpp"
 
 namespace ottla::cli {
@@ -20,33 +16,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct ConsumeOptions {
-    ConnectionOptions connection;
-    std::string topic;
-    std::vector<int32_t> partitions;
-    std::vector<std::string> offsets;
-    std::string key_delimiter;
-    std::string delimiter = "\\n";
-    std::string format;
-    uint64_t count = 0;
-    bool exit_at_end = false;
-    bool json = false;
-    bool null_text = false;
-    bool unbuffered = false;
-    bool quiet = false;
-    int timeout_s = 30;
-
-    std::chrono::milliseconds timeout() const { return std::chrono::seconds(timeout_s); }
-};
-
 /// The partitions to read; asks the cluster whether they exist.
 std::vector<int32_t> find_partitions(const ConsumeOptions& options) {
     AdminClient admin(options.connection.config());
-    const auto cluster = admin.list_topics(options.topic, options.timeout());
+    const auto cluster = admin.list_topics(options.topics.front(), options.timeout());
     std::vector<int32_t> all;
     for (const auto& topic : cluster.topics) {
         if (topic.error != Errc::no_error)
-            throw KafkaException(Error(topic.error, options.topic + ": " + error_text(topic.error)));
+            throw KafkaException(Error(topic.error, options.topics.front() + ": " + error_text(topic.error)));
         for (const auto& partition : topic.partitions)
             all.push_back(partition.id);
     }
@@ -54,7 +31,7 @@ std::vector<int32_t> find_partitions(const ConsumeOptions& options) {
         if (std::find(all.begin(), all.end(), partition) == all.end())
             throw KafkaException(Error(
                 Errc::_unknown_partition,
-                fmt::format("{}[{}]: no such partition, there are {}", options.topic, partition, all.size())
+                fmt::format("{}[{}]: no such partition, there are {}", options.topics.front(), partition, all.size())
             ));
     return options.partitions.empty() ? all : options.partitions;
 }
@@ -66,12 +43,11 @@ void check_usage(const ConsumeOptions& options) {
             throw UsageError(fmt::format("--partition {} is given twice", partition));
 }
 
-void run(const ConsumeOptions& options) {
+void read_partitions(const ConsumeOptions& options) {
     check_usage(options);
+    const std::string& topic = options.topics.front();
     const Span span = parse_span(options.offsets);
-    const std::string delimiter = unescape(options.delimiter);
-    const std::string key_delimiter = unescape(options.key_delimiter);
-    const std::optional<Format> format = options.format.empty() ? std::nullopt : std::optional<Format>(options.format);
+    MessagePrinter printer(options);
     Config config = options.connection.config();
     const bool ends = options.exit_at_end || span.end_time_ms;
     if (ends)
@@ -81,7 +57,7 @@ void run(const ConsumeOptions& options) {
 
     std::vector<TopicPartitionOffset> assignment;
     for (int32_t partition : partitions)
-        assignment.push_back({options.topic, partition, span.begin});
+        assignment.push_back({topic, partition, span.begin});
     if (span.begin_time_ms) {
         for (auto& entry : assignment)
             entry.offset = *span.begin_time_ms;
@@ -91,12 +67,6 @@ void run(const ConsumeOptions& options) {
     consumer.assign(assignment);
     std::set<int32_t> open(partitions.begin(), partitions.end());
 
-    Output output(options.unbuffered ? 0 : size_t{1} << 18);
-    const std::string_view null_text = options.null_text ? "NULL" : "";
-    // On a terminal that shows the messages it would only be in the way.
-    Progress progress("consumed", isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO));
-    uint64_t count = 0;
-    uint64_t bytes = 0;
     Records records;
     const auto print = [&](const RecordBatch& batch) {
         const MessagePlace place{batch.topic(), batch.partition()};
@@ -105,23 +75,7 @@ void run(const ConsumeOptions& options) {
                 open.erase(batch.partition());
                 return true;
             }
-            std::string& out = output.buffer();
-            if (options.json) {
-                append_json(out, place, record);
-                out += '\n';
-            } else if (format) {
-                format->append(out, place, record, null_text);
-            } else {
-                if (!key_delimiter.empty()) {
-                    out += record.key().is_null() ? null_text : record.key().text();
-                    out += key_delimiter;
-                }
-                out += record.value().is_null() ? null_text : record.value().text();
-                out += delimiter;
-            }
-            ++count;
-            bytes += record.value().size();
-            if (!output.check() || (options.count && count >= options.count))
+            if (!printer.print(place, record))
                 return false;
         }
         return true;
@@ -138,30 +92,37 @@ void run(const ConsumeOptions& options) {
             break;
         for (const Message& event : records.events()) {
             if (event.error().errc() != Errc::_partition_eof) {
-                output.flush();
+                printer.flush();
                 throw KafkaException(event.error());
             }
             if (ends)
                 open.erase(event.partition());
         }
-        progress.update(count, bytes);
-        // After every poll, so that a stream that is slow but steady is not held back.
-        if (!output.flush())
+        if (!printer.flush())
             break;
     }
-    output.flush();
-    progress.clear();
-    if (options.exit_at_end && !options.quiet && isatty(STDERR_FILENO))
-        fmt::print(stderr, "% {} messages, {} bytes of values\n", count, bytes);
+    printer.end();
+}
+
+void run(const ConsumeOptions& options) {
+    if (!options.group.empty())
+        consume_as_member(options);
+    else if (options.topics.size() > 1)
+        throw UsageError("several topics: only a group (-G) reads them");
+    else
+        read_partitions(options);
 }
 
 } // namespace
 
 void add_consume(CLI::App& app) {
-    auto* command = app.add_subcommand("consume", "Print the messages of a topic");
+    auto* command = app.add_subcommand("consume", "Print the messages of a topic, or of what a group gives to this member");
     auto options = std::make_shared<ConsumeOptions>();
     options->connection.add_to(*command);
-    command->add_option("-t,--topic", options->topic, "Topic")->required()->check(not_empty());
+    command->add_option("-t,--topic,topic", options->topics, "Topic; with -G several, or patterns that begin with ^")
+        ->required()
+        ->check(not_empty());
+    command->add_option("-G,--group", options->group, "Read as a member of this group, and commit")->check(not_empty());
     command->add_option("-p,--partition", options->partitions, "Partition (repeatable); default: all")
         ->check(CLI::Range(0, INT32_MAX))
         ->allow_extra_args(false);
@@ -180,7 +141,7 @@ void add_consume(CLI::App& app) {
     auto* delimiter = command->add_option("-D,--delimiter", options->delimiter, "Printed after each message")
                           ->capture_default_str();
     auto* format = command
-                       ->add_option("-f,--format", options->format, "Format with %t %p %o %k %s %K %S %T %h %%")
+                       ->add_option("-f,--format", options->format, "Format with %t %p %o %k %s %K %S %R %T %h %%")
                        ->excludes(key, delimiter);
     command->add_flag("-J,--json", options->json, "One JSON object a line")->excludes(format, key, delimiter);
     command->add_flag("-Z,--null", options->null_text, "Print NULL for null keys and values");

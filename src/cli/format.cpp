@@ -63,8 +63,8 @@ Format::Format(std::string_view text) {
             literal += '%';
             continue;
         }
-        if (token == '\0' || std::string_view("tpoksKSTh").find(token) == std::string_view::npos)
-            throw UsageError(fmt::format("-f: %{} is not a token; there are %t %p %o %k %s %K %S %T %h %%", token ? std::string(1, token) : ""));
+        if (token == '\0' || std::string_view("tpoksKSRTh").find(token) == std::string_view::npos)
+            throw UsageError(fmt::format("-f: %{} is not a token; there are %t %p %o %k %s %K %S %R %T %h %%", token ? std::string(1, token) : ""));
         pieces_.push_back({0, unescape(std::exchange(literal, {}))});
         pieces_.push_back({token, {}});
     }
@@ -99,6 +99,12 @@ void Format::append(std::string& out, const MessagePlace& place, const RecordVie
         case 'S':
             number(size_of(record.value()));
             break;
+        case 'R': {
+            const auto size = static_cast<uint32_t>(size_of(record.value()));
+            for (const int shift : {24, 16, 8, 0})
+                out += static_cast<char>(size >> shift & 0xff);
+            break;
+        }
         case 'T':
             number(record.timestamp_ms());
             break;

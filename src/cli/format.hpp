@@ -16,8 +16,8 @@ struct MessagePlace {
 
 class Format {
 public:
-    /// Tokens: %t topic, %p partition, %o offset, %k key, %s value, %K and %S their sizes (-1: null), %T timestamp, %h headers,
-    /// %% a percent sign; escapes as \n, \t, \x1f. Throws UsageError.
+    /// Tokens: %t topic, %p partition, %o offset, %k key, %s value, %K and %S their sizes (-1: null), %R that of the value as
+    /// four bytes, big-endian, %T timestamp, %h headers, %% a percent sign; escapes as \n, \t, \x1f. Throws UsageError.
     explicit Format(std::string_view text);
 
     /// `null_text`: what stands for a null key or value.

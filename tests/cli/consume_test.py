@@ -138,6 +138,10 @@ class FormatTest(ClusterTest):
         self.produce(self.topic, b"v\n")
         self.assertEqual(b"v\n\r\t\0\\\x1f%n", self.consume(self.topic, "-f", "%s\\n\\r\\t\\0\\\\\\x1f%%n").out)
 
+    def test_sizes_as_bytes(self):
+        self.produce(self.topic, b"k:value\nk:\n", "-K", ":", "-Z")
+        self.assertEqual(b"\0\0\0\x05value\xff\xff\xff\xff", self.consume(self.topic, "-f", "%R%s").out)
+
     def test_a_value_is_not_a_format(self):
         self.produce(self.topic, b"%s \\n %\n")
         self.assertEqual(b"%s \\n %;", self.consume(self.topic, "-f", "%s;").out)

@@ -92,6 +92,15 @@ class UsageTest(unittest.TestCase):
             ([*consume, "-o", "5", "-o", "beginning"], '-o "5"', '-o "beginning"'),
             ([*consume, "-o", "s@5", "-o", "7"], '-o "s@5"', '-o "7"'),
             ([*consume, "-o", "e@5", "-o", "e@7"], '-o "e@5"', '-o "e@7"'),
+            ([*consume, "-t", "b"], "several topics", "-G"),
+            ([*consume, "-G", "g", "-p", "0"], "-p", "-G"),
+            ([*consume, "-G", "g", "-o", "5"], "-G", "-o"),
+            ([*consume, "-G", "g", "-o", "s@5"], "-G", "-o"),
+            ([*consume, "-G", "g", "-o", "beginning", "-o", "e@5"], "-G", "-o"),
+            ([*consume, "-G", "g", "-o", "end", "-X", "auto.offset.reset=earliest"], "-o", "auto.offset.reset"),
+            ([*consume, "-G", "g", "-X", "group.id=h"], "-G", "group.id"),
+            ([*consume, "-G", "g", "-X", "enable.auto.offset.store=true"], "-G", "enable.auto.offset.store"),
+            ([*consume, "-G", ""], "--group", "empty"),
         ):
             with self.subTest(arguments=arguments):
                 self.assert_usage(arguments, one, other)
