@@ -101,6 +101,7 @@ void ConsumerImpl::start_commit(std::vector<CommittedOffset> offsets, Handler<st
 void ConsumerImpl::commit_uncommitted() {
     if (losing_)
         driver_->stored().abandon();
+    consumed_.reset(); // whoever changes the assignment has worked that off
     if (!driver_->commits_by_itself() || losing_)
         return;
     auto offsets = driver_->stored().uncommitted();

@@ -301,6 +301,7 @@ void ConsumerImpl::close(std::chrono::milliseconds timeout) {
         std::lock_guard lock(use_);
         if (closed_ || !closing_.compare_exchange_strong(nobody, std::this_thread::get_id()))
             return;
+        consumed_.reset();
     }
     driver_->queue().interrupt(); // another thread may be in a call
     if (auto waiter = driver_->queue().take_waiter())

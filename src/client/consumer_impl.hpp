@@ -90,7 +90,11 @@ private:
     void unlist(Assigned& assigned);
     /// Gives what has come to its partitions; what belongs to older streams is dropped.
     void sort_in();
-    bool take_message(Message& out);
+    enum class Store {
+        now,   ///< with automatic storing of offsets, that of the message
+        later, ///< it goes to `lending_`
+    };
+    bool take_message(Message& out, Store store);
     bool take_records(Records& into);
     void recycle(Records& into);
     bool read_batch(Assigned& assigned, Records& into);
@@ -102,9 +106,11 @@ private:
     Message give_up_slice(Assigned& assigned);
     Message make_event(const Assigned& assigned, Error error, int64_t offset) const;
 
-    /// Runs `take` whenever something may have come, until it returns true; false at the time limit.
-    template <class Take>
-    bool wait_for(std::chrono::milliseconds timeout, Take take);
+    static bool holds_nothing() { return false; }
+    /// Runs `take` whenever something may have come, until it returns true; false at the time limit. What `holds` something that
+    /// the application has not seen yet ends when a rebalance wants to give up partitions: the next call is told of that.
+    template <class Take, class Holds = bool (*)()>
+    bool wait_for(std::chrono::milliseconds timeout, Take take, Holds holds = holds_nothing);
     void post(engine::Task task);
     std::vector<int64_t> query(std::vector<core::OffsetQuery> queries, std::chrono::milliseconds timeout);
     void run_async(std::shared_ptr<AsyncPoll> op);
@@ -139,6 +145,7 @@ private:
     bool losing_ = false; ///< what is assigned is the group's no more: nothing of it can be committed
     const bool stores_; ///< offsets of what is handed out
     bool records_out_ = false; ///< handed out together, not yet stored
+    std::shared_ptr<void> consumed_; ///< lease of what `consume` returned last
     std::vector<std::pair<std::shared_ptr<Progress>, int32_t>> lending_; ///< what a Records is being filled with
     core::StreamId last_stream_ = 0;
     std::unordered_map<TopicPartition, std::unique_ptr<Assigned>> assigned_;

@@ -101,7 +101,7 @@ Message ConsumerImpl::make_event(const Assigned& assigned, Error error, int64_t 
 
 // --- one message
 
-bool ConsumerImpl::take_message(Message& out) {
+bool ConsumerImpl::take_message(Message& out, Store store) {
     if (take_trouble(out)) [[unlikely]]
         return true;
     while (Assigned* assigned = next_ready()) {
@@ -119,8 +119,14 @@ bool ConsumerImpl::take_message(Message& out) {
             out.offset_ = view->offset();
             out.bytes_ = reader.bytes();
             assigned->progress->position.store(reader.position(), std::memory_order_relaxed);
-            if (stores_)
+            if (!stores_)
+                return true;
+            if (store == Store::now)
                 assigned->progress->store(reader.position(), view->leader_epoch());
+            else if (lending_.empty() || lending_.back().first != assigned->progress)
+                lending_.emplace_back(assigned->progress, view->leader_epoch());
+            else
+                lending_.back().second = view->leader_epoch();
             return true;
         }
         if (step == SliceReader::Step::bad) {
@@ -135,7 +141,7 @@ bool ConsumerImpl::take_message(Message& out) {
 std::optional<Message> ConsumerImpl::poll(std::chrono::milliseconds timeout) {
     begin_poll();
     std::optional<Message> message(std::in_place);
-    if (!wait_for(timeout, [&] { return take_message(*message); }))
+    if (!wait_for(timeout, [&] { return take_message(*message, Store::now); }))
         message.reset();
     return message;
 }
@@ -147,14 +153,22 @@ std::vector<Message> ConsumerImpl::consume(size_t count, std::chrono::millisecon
     if (count == 0)
         return messages;
     begin_poll();
-    wait_for(timeout, [&] {
+    lending_.clear();
+    const auto collect = [&] {
         Message message;
-        while (messages.size() < count && take_message(message)) {
+        while (messages.size() < count && take_message(message, Store::later)) {
             messages.push_back(std::move(message));
             message = Message();
         }
         return messages.size() == count;
-    });
+    };
+    wait_for(timeout, collect, [&] { return !messages.empty(); });
+    if (!lending_.empty()) {
+        std::lock_guard lock(use_);
+        consumed_ = std::make_shared<char>();
+        driver_->stored().lend(std::exchange(lending_, {}), consumed_);
+        records_out_ = true;
+    }
     return messages;
 }
 
@@ -208,6 +222,7 @@ void ConsumerImpl::begin_poll() {
 
 void ConsumerImpl::finish_records() {
     std::lock_guard lock(use_);
+    consumed_.reset();
     if (std::exchange(records_out_, false))
         driver_->stored().finish();
 }
@@ -256,8 +271,8 @@ void ConsumerImpl::poll_records(Records& into, std::chrono::milliseconds timeout
 
 // --- waiting
 
-template <class Take>
-bool ConsumerImpl::wait_for(std::chrono::milliseconds timeout, Take take) {
+template <class Take, class Holds>
+bool ConsumerImpl::wait_for(std::chrono::milliseconds timeout, Take take, Holds holds) {
     const auto& loop = *driver_->loop();
     if (timeout.count() != 0 && loop.embedded()) // also when there is something: a call must not work by luck
         if (Error error = engine::check_may_block(loop))
@@ -266,7 +281,10 @@ bool ConsumerImpl::wait_for(std::chrono::milliseconds timeout, Take take) {
     bool deadline_set = timeout.count() < 0;
     for (bool last = timeout.count() == 0;;) {
         driver_->serve_callbacks();
-        serve_group();
+        if (!holds())
+            serve_group();
+        else if (driver_->group_calls())
+            return true;
         {
             std::lock_guard lock(use_);
             check_open();

@@ -192,6 +192,20 @@ TEST_CASE("of records handed out together nothing is committed by itself while t
     CHECK(consumer.commit()[0].offset == static_cast<int64_t>(records.count())); // whoever commits has done his work
 }
 
+TEST_CASE("of what consume returned nothing is committed by itself before the next call", "[mock][group]") {
+    CommitWorld world;
+    Consumer consumer = world.join({{"auto.commit.interval.ms", "10"}});
+    REQUIRE(consumer.consume(20, 10s).size() == 20);
+    std::this_thread::sleep_for(50ms); // several intervals
+    CHECK(world.committed() == offset_invalid);
+
+    SECTION("a poll") { CHECK_FALSE(consumer.poll(0ms)); }
+    SECTION("the end of the assignment") { consumer.unassign(); }
+    SECTION("closing") { consumer.close(); }
+    SECTION("a commit") { consumer.commit_async(); }
+    CHECK(world.comes_to(20));
+}
+
 TEST_CASE("offsets that are stored by hand", "[mock][group]") {
     CommitWorld world;
     Consumer consumer = world.join({{"enable.auto.offset.store", "false"}, {"auto.commit.interval.ms", "0"}});

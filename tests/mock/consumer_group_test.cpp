@@ -162,6 +162,38 @@ TEST_CASE("handlers hear of each step and may say from where to read", "[mock][g
     consumer.close();
 }
 
+TEST_CASE("what consume has collected is returned before its partitions are given up", "[mock][group]") {
+    GroupWorld world;
+    std::set<int32_t> held;
+    RebalanceHandlers handlers;
+    handlers.on_assign = [&](const auto& partitions) {
+        for (const auto& p : partitions)
+            held.insert(p.partition);
+    };
+    handlers.on_revoke = [&](const auto&) { held.clear(); };
+    Consumer consumer(world.member());
+    consumer.subscribe({"t"}, handlers);
+    std::unique_ptr<Worker> other;
+    std::thread joining([&] {
+        comes([&] { return consumer.metrics().messages_received == 40; });
+        other = std::make_unique<Worker>(world.member());
+    });
+
+    size_t seen = 0;
+    size_t of_others = 0;
+    while (seen < 40) { // a 41st never comes: the call ends because another wants its share
+        const auto messages = consumer.consume(41, 20s);
+        REQUIRE(!messages.empty());
+        seen += messages.size();
+        for (const auto& message : messages)
+            of_others += !held.contains(message.partition());
+    }
+    joining.join();
+
+    CHECK(of_others == 0);
+    CHECK(comes([&] { return consumer.poll(5ms), other->assignment().size() == 2; }));
+}
+
 TEST_CASE("what a handler throws comes out of the poll, and the rebalance goes on", "[mock][group]") {
     GroupWorld world;
     Consumer consumer(world.member());
