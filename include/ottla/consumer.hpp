@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include <ottla/buffer.hpp>
 #include <ottla/config.hpp>
 #include <ottla/detail/initiate.hpp>
 #include <ottla/engine.hpp>
@@ -17,81 +16,17 @@
 #include <ottla/log.hpp>
 #include <ottla/metrics.hpp>
 #include <ottla/offsets.hpp>
-#include <ottla/record.hpp>
+#include <ottla/partition_stream.hpp>
+#include <ottla/records.hpp>
 #include <ottla/types.hpp>
 
 namespace ottla {
 
 namespace client {
 class ConsumerImpl;
-struct TopicName; // one per topic, shared by the messages of it
 }
 
 class Transform;
-
-/// One message or event. Holds a reference to the bytes it was read from, so a few kept messages may keep a whole fetch
-/// response alive: `detach()` those.
-class OTTLA_EXPORT Message {
-public:
-    /// No error: a proper message. Else an event (_partition_eof) or an error of that partition.
-    const Error& error() const { return error_; }
-    const std::string& topic() const { return *topic_; }
-    int32_t partition() const { return partition_; }
-    int64_t offset() const { return offset_; }
-    int32_t leader_epoch() const { return record_.leader_epoch(); }
-    int64_t timestamp_ms() const { return record_.timestamp_ms(); }
-    TimestampType timestamp_type() const { return record_.timestamp_type(); }
-    Bytes key() const { return record_.key(); }
-    Bytes value() const { return record_.value(); }
-    const RecordView& record() const { return record_; } ///< headers are read through it
-    /// Copies the bytes of this message alone and lets the shared ones go.
-    void detach();
-
-private:
-    friend class client::ConsumerImpl;
-    Error error_;
-    std::shared_ptr<const std::string> topic_;
-    int32_t partition_ = -1;
-    int64_t offset_ = offset_invalid;
-    RecordView record_;
-    Buffer bytes_;
-};
-
-/// The records of one partition out of one fetch response, decompressed: views that live as long as this object.
-class RecordBatch {
-public:
-    const std::string& topic() const { return *topic_; }
-    int32_t partition() const { return partition_; }
-    const RecordView* begin() const { return records_.data(); }
-    const RecordView* end() const { return records_.data() + records_.size(); }
-    size_t size() const { return records_.size(); }
-
-private:
-    friend class client::ConsumerImpl;
-    std::shared_ptr<const std::string> topic_;
-    int32_t partition_ = -1;
-    std::vector<RecordView> records_;
-    Buffer fetched_;                   ///< what views of uncompressed batches point into
-    std::vector<Buffer> decompressed_; ///< and those of compressed ones
-};
-
-/// What poll_records returns: batches of any number of partitions, and events.
-class Records {
-public:
-    const std::vector<RecordBatch>& batches() const { return batches_; }
-    size_t count() const { return count_; }
-    bool empty() const { return count_ == 0 && events_.empty(); }
-    /// End-of-partition events and partition errors that came up.
-    const std::vector<Message>& events() const { return events_; }
-
-private:
-    friend class client::ConsumerImpl;
-    std::vector<RecordBatch> batches_;
-    std::vector<RecordBatch> spare_; ///< emptied batches whose memory is used again
-    std::vector<Message> events_;
-    size_t count_ = 0;
-    std::shared_ptr<void> lease_; ///< while it is held, the records count as being worked on
-};
 
 struct ConsumerOptions {
     /// Informational errors: the client recovers by itself. Called from poll calls.
@@ -171,12 +106,26 @@ public:
     /// Pass the same object again to reuse its memory; its old views end.
     Records poll_records(std::chrono::milliseconds timeout);
     void poll_records(Records& into, std::chrono::milliseconds timeout);
-    /// As poll_records, completing with `void(error_code, Records)`; errors: _destroy when the consumer is closed.
+    /// As poll_records without a time limit, completing with `void(error_code, Records)`. Errors: _destroy when the consumer is closed,
+    /// _in_progress when another asynchronous poll waits, operation_aborted when cancelled or woken up. Cancelling loses nothing.
     template <class Token>
     auto async_poll_records(Token&& token) {
         return detail::initiate<void(error_code, Records)>(
             std::forward<Token>(token), [impl = impl_](Handler<Records> handler) { start_poll(impl, std::move(handler)); });
     }
+    /// The same for poll: completes with `void(error_code, Message)`.
+    template <class Token>
+    auto async_poll(Token&& token) {
+        return detail::initiate<void(error_code, Message)>(
+            std::forward<Token>(token), [impl = impl_](Handler<Message> handler) { start_poll(impl, std::move(handler)); });
+    }
+    /// Ends the wait of the poll call that another thread is in, as its time limit would; an asynchronous one ends with
+    /// operation_aborted. If none waits, the next that would wait does not. From any thread.
+    void wakeup();
+
+    /// Reads an assigned partition apart from the others, on any thread: poll calls bring the rest. Throws KafkaException: _state when it
+    /// is not assigned, _conflict when it has a stream.
+    PartitionStream stream(const TopicPartition& partition);
 
     /// Asks the leader for the lowest and the next offset. Throws KafkaException (_timed_out, _unknown_partition...).
     Watermarks query_watermarks(const TopicPartition& partition, std::chrono::milliseconds timeout);
@@ -244,6 +193,7 @@ private:
     friend class Transform;
     bool commits_by_itself() const;
     static void start_poll(const std::shared_ptr<client::ConsumerImpl>& impl, Handler<Records> handler);
+    static void start_poll(const std::shared_ptr<client::ConsumerImpl>& impl, Handler<Message> handler);
     static void start_committed(
         const std::shared_ptr<client::ConsumerImpl>& impl,
         std::vector<TopicPartition> partitions,

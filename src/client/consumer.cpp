@@ -123,11 +123,32 @@ Records Consumer::poll_records(milliseconds timeout) {
     return records;
 }
 
-void Consumer::start_poll(const std::shared_ptr<ConsumerImpl>& impl, Handler<Records> handler) {
+namespace {
+
+template <class Out>
+void start_read(const std::shared_ptr<ConsumerImpl>& impl, Handler<Out> handler) {
     if (const Error in_child = engine::check_fork(impl->loop()))
-        engine::complete(impl->loop(), std::move(handler), in_child.code, Records());
+        engine::complete(impl->loop(), std::move(handler), in_child.code, Out());
     else
         impl->start_poll(std::move(handler));
+}
+
+} // namespace
+
+void Consumer::start_poll(const std::shared_ptr<ConsumerImpl>& impl, Handler<Records> handler) {
+    start_read(impl, std::move(handler));
+}
+
+void Consumer::start_poll(const std::shared_ptr<ConsumerImpl>& impl, Handler<Message> handler) {
+    start_read(impl, std::move(handler));
+}
+
+void Consumer::wakeup() {
+    in_own_process(impl_).wakeup();
+}
+
+PartitionStream Consumer::stream(const TopicPartition& partition) {
+    return PartitionStream(in_own_process(impl_).stream(partition));
 }
 
 Watermarks Consumer::query_watermarks(const TopicPartition& partition, milliseconds timeout) {
@@ -232,7 +253,7 @@ void Consumer::close(milliseconds timeout) {
 }
 
 void Message::detach() {
-    ConsumerImpl::detach(*this);
+    client::Handout::detach(*this);
 }
 
 } // namespace ottla

@@ -177,8 +177,7 @@ void ConsumerDriver::drain(TimePoint) {
 }
 
 void ConsumerDriver::on_context_gone() noexcept {
-    queue_.take_waiter(); // and with it the handler, while its executor still exists
-    queue_.interrupt();
+    queue_.drop_waiters(); // and with them their handlers, while their executors still exist
 }
 
 } // namespace ottla::client

@@ -94,6 +94,8 @@ void ConsumerImpl::end_assigned(const TopicPartition& where) {
         return; // named twice
     Assigned& assigned = *it->second;
     unlist(assigned);
+    if (assigned.apart)
+        assigned.apart->end();
     assigned.reader.end(context_);
     streams_.erase(assigned.stream);
     driver_->stored().end(where);
@@ -166,9 +168,7 @@ bool ConsumerImpl::take_trouble(Message& out) {
     auto error = driver_->take_trouble();
     if (!error)
         return false;
-    static const auto no_topic = std::make_shared<const std::string>();
-    out.error_ = std::move(*error);
-    out.topic_ = no_topic;
+    out = Handout::trouble(std::move(*error));
     return true;
 }
 

@@ -7,7 +7,6 @@
 #include <set>
 
 #include "core/fetch/list_offsets.hpp"
-#include "record/record_parser.hpp"
 
 namespace ottla::client {
 namespace {
@@ -96,6 +95,7 @@ void ConsumerImpl::assign(const std::vector<TopicPartitionOffset>& partitions) {
         old.push_back(stream);
     for (const auto& [where, assigned] : assigned_)
         driver_->stored().end(where);
+    end_streams();
     assigned_.clear();
     ready_.clear();
     streams_.clear();
@@ -138,6 +138,8 @@ void ConsumerImpl::pause(const std::vector<TopicPartition>& partitions) {
         Assigned& assigned = find(where);
         assigned.paused = true;
         unlist(assigned);
+        if (assigned.apart)
+            assigned.apart->set_paused(true);
         post([driver = driver_, stream = assigned.stream](TimePoint) {
             if (driver->running())
                 driver->pause(stream);
@@ -151,6 +153,8 @@ void ConsumerImpl::resume(const std::vector<TopicPartition>& partitions) {
         Assigned& assigned = find(where);
         assigned.paused = false;
         list(assigned);
+        if (assigned.apart)
+            assigned.apart->set_paused(false);
         post([driver = driver_, stream = assigned.stream](TimePoint) {
             if (driver->running())
                 driver->resume(stream);
@@ -197,6 +201,10 @@ void ConsumerImpl::begin_stream(Assigned& assigned, int64_t offset, Duration del
         .delay = delay,
         .position = position_of(assigned.progress),
     };
+    if (assigned.apart) {
+        driver_->queue().set_apart(last_stream_, assigned.apart->arrivals());
+        assigned.apart->restart(last_stream_);
+    }
     post([driver = driver_, start = std::move(start), old](TimePoint now) mutable {
         if (!driver->running())
             return;
@@ -222,6 +230,10 @@ void ConsumerImpl::post(engine::Task task) {
 Duration ConsumerImpl::time_limit(std::chrono::milliseconds timeout) {
     constexpr auto longest = std::chrono::hours(24 * 365); // stands for no limit; time points overflow beyond
     return timeout.count() < 0 ? Duration(longest) : Duration(timeout);
+}
+
+TimePoint ConsumerImpl::deadline_of(std::chrono::milliseconds timeout) {
+    return timeout.count() < 0 ? TimePoint::max() : engine::Loop::now() + std::min<Duration>(timeout, std::chrono::hours(24 * 365));
 }
 
 std::vector<int64_t>
@@ -304,8 +316,7 @@ void ConsumerImpl::close(std::chrono::milliseconds timeout) {
         consumed_.reset();
     }
     driver_->queue().interrupt(); // another thread may be in a call
-    if (auto waiter = driver_->queue().take_waiter())
-        waiter(make_error_code(Errc::_destroy));
+    driver_->queue().fail_waiter(make_error_code(Errc::_destroy));
     try {
         leave_group(engine::Loop::now() + time_limit(timeout));
     } catch (...) { // of a handler
@@ -319,13 +330,13 @@ void ConsumerImpl::finish_close(std::chrono::milliseconds timeout) {
     {
         std::lock_guard lock(use_);
         closed_ = true;
+        end_streams();
         ready_.clear();
         streams_.clear();
         assigned_.clear();
     }
     driver_->events().log().debug(LogContext::generic, "TERMINATE", "{} ends", driver_->events().name());
-    if (auto waiter = driver_->queue().take_waiter())
-        waiter(make_error_code(Errc::_destroy));
+    driver_->queue().fail_waiter(make_error_code(Errc::_destroy));
     driver_->queue().interrupt();
     const auto& loop = driver_->loop();
     if (timeout.count() == 0) {
@@ -348,31 +359,6 @@ void ConsumerImpl::commit_last(std::chrono::milliseconds timeout) {
     auto waited = done->get_future();
     if (driver_->loop()->post([driver = driver_, done](TimePoint) { driver->commit_and_tell(driver->stored().uncommitted(), [done] { done->set_value(); }); }))
         waited.wait_for(time_limit(timeout));
-}
-
-void ConsumerImpl::detach(Message& message) {
-    if (message.bytes_.empty())
-        return;
-    // Key, value and headers lie side by side, in this order, each possibly absent.
-    const RecordView& record = message.record_;
-    const uint8_t* begin = nullptr;
-    const uint8_t* end = nullptr;
-    const auto cover = [&](Bytes bytes) {
-        if (bytes.empty_or_null())
-            return;
-        if (!begin)
-            begin = bytes.data();
-        end = bytes.end();
-    };
-    cover(record.key());
-    cover(record.value());
-    const Bytes headers = record::RecordParser::header_bytes(record);
-    cover(headers);
-    Buffer own = Buffer::copy_of(
-        Bytes(begin ? begin : message.bytes_.data(), begin ? static_cast<size_t>(end - begin) : 0)
-    );
-    record::RecordParser::rebase(message.record_, begin ? begin : message.bytes_.data(), own.data());
-    message.bytes_ = std::move(own);
 }
 
 } // namespace ottla::client

@@ -2,7 +2,7 @@
 // been fetched, on the consuming thread. What goes on at the brokers is the driver's.
 #pragma once
 
-#include <deque>
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -13,7 +13,8 @@
 #include <ottla/consumer.hpp>
 
 #include "client/consumer_driver.hpp"
-#include "client/slice_reader.hpp"
+#include "client/handout.hpp"
+#include "client/partition_stream.hpp"
 #include "core/fetch/committed_offsets.hpp"
 #include "core/fetch/offset_query.hpp"
 
@@ -44,6 +45,14 @@ public:
     std::vector<Message> consume(size_t count, std::chrono::milliseconds timeout);
     void poll_records(Records& into, std::chrono::milliseconds timeout);
     void start_poll(Handler<Records> handler);
+    void start_poll(Handler<Message> handler);
+    void wakeup();
+
+    std::shared_ptr<StreamImpl> stream(const TopicPartition& where);
+    /// From a stream: it cannot read on from there; reading begins anew after a pause.
+    void reread(const TopicPartition& where, core::StreamId stream, int64_t offset);
+    /// The stream's reader is gone; the rest is for polls.
+    void take_back(StreamImpl& stream);
 
     Watermarks query_watermarks(const TopicPartition& partition, std::chrono::milliseconds timeout);
     Watermarks cached_watermarks(const TopicPartition& partition) const;
@@ -66,21 +75,16 @@ public:
     void close(std::chrono::milliseconds timeout);
     const engine::Loop& loop() const { return *driver_->loop(); }
 
-    static void detach(Message& message);
+    /// Negative: never.
+    static TimePoint deadline_of(std::chrono::milliseconds timeout);
 
 private:
     /// One assigned partition as the application sees it.
-    struct Assigned {
-        TopicPartition where;
-        std::shared_ptr<const std::string> topic;
-        core::StreamId stream = 0;
+    struct Assigned : Reading {
         bool paused = false;
-        bool listed = false; ///< in `ready_`
-        std::shared_ptr<Progress> progress{};
-        std::deque<core::FetchEvent> waiting{};
-        SliceReader reader{}; ///< over the slice that is being handed out
+        bool listed = false;                 ///< in `ready_`
+        std::shared_ptr<StreamImpl> apart{}; ///< who reads it; null: polls do
     };
-    struct AsyncPoll;
 
     // --- with `use_` held
     void check_open() const;
@@ -96,15 +100,12 @@ private:
     };
     bool take_message(Message& out, Store store);
     bool take_records(Records& into);
-    void recycle(Records& into);
-    bool read_batch(Assigned& assigned, Records& into);
+    /// Hands out records of the slice at hand.
+    void read_batch(Assigned& assigned, Records& into);
     void begin_stream(Assigned& assigned, int64_t offset, Duration delay);
-    /// Takes the front event of `assigned`: begins its slice (false), or makes it a message in `out` (true).
-    bool take_event(Assigned& assigned, Message& out);
     void end_slice(Assigned& assigned);
     /// What the reader found cannot be read; reading begins anew at the same place after a pause.
     Message give_up_slice(Assigned& assigned);
-    Message make_event(const Assigned& assigned, Error error, int64_t offset) const;
 
     static bool holds_nothing() { return false; }
     /// Runs `take` whenever something may have come, until it returns true; false at the time limit. What `holds` something that
@@ -113,7 +114,11 @@ private:
     bool wait_for(std::chrono::milliseconds timeout, Take take, Holds holds = holds_nothing);
     void post(engine::Task task);
     std::vector<int64_t> query(std::vector<core::OffsetQuery> queries, std::chrono::milliseconds timeout);
-    void run_async(std::shared_ptr<AsyncPoll> op);
+    template <class Out>
+    void start_read(Handler<Out> handler);
+    bool take(Message& out) { return take_message(out, Store::now); }
+    bool take(Records& out) { return take_records(out); }
+    void end_streams();
     static Duration time_limit(std::chrono::milliseconds timeout);
     Assigned& begin_assigned(const TopicPartitionOffset& at, std::vector<core::FetchStart>& starts);
     void refuse_unassignable(const TopicPartitionOffset& p) const;
@@ -146,7 +151,8 @@ private:
     const bool stores_; ///< offsets of what is handed out
     bool records_out_ = false; ///< handed out together, not yet stored
     std::shared_ptr<void> consumed_; ///< lease of what `consume` returned last
-    std::vector<std::pair<std::shared_ptr<Progress>, int32_t>> lending_; ///< what a Records is being filled with
+    Loan lending_;                   ///< what a Records is being filled with
+    std::atomic<bool> woken_{false};
     core::StreamId last_stream_ = 0;
     std::unordered_map<TopicPartition, std::unique_ptr<Assigned>> assigned_;
     std::unordered_map<core::StreamId, Assigned*> streams_;

@@ -7,9 +7,7 @@
 namespace ottla::client {
 namespace {
 
-/// A call hands out about so many views, ending with a whole batch: as many as stay in the cache while they
-/// are used.
-constexpr size_t max_views = 4096;
+constexpr uint64_t polls = 0; ///< as a reader; streams have numbers from 1 on
 constexpr size_t max_consume = 1'000'000;
 
 } // namespace
@@ -29,7 +27,7 @@ void ConsumerImpl::sort_in() {
 }
 
 void ConsumerImpl::list(Assigned& assigned) {
-    if (assigned.listed || assigned.paused || (assigned.waiting.empty() && !assigned.reader.active()))
+    if (assigned.listed || assigned.paused || assigned.idle())
         return;
     assigned.listed = true;
     ready_.push_back(&assigned);
@@ -54,27 +52,11 @@ ConsumerImpl::Assigned* ConsumerImpl::next_ready() {
             sort_in(); // once a round, so that a busy partition cannot keep others out of sight
         }
         Assigned& assigned = *ready_[turn_];
-        if (assigned.reader.active() || !assigned.waiting.empty())
+        if (!assigned.idle())
             return &assigned;
         unlist(assigned);
     }
     return nullptr;
-}
-
-bool ConsumerImpl::take_event(Assigned& assigned, Message& out) {
-    core::FetchEvent event = std::move(assigned.waiting.front());
-    assigned.waiting.pop_front();
-    if (auto* slice = std::get_if<core::FetchedSlice>(&event.what)) {
-        assigned.reader.begin(std::move(*slice), context_);
-        return false;
-    }
-    if (const auto* end = std::get_if<core::EndOfPartition>(&event.what)) {
-        out = make_event(assigned, Error(Errc::_partition_eof), end->offset);
-    } else {
-        auto& failure = std::get<core::PartitionFailure>(event.what);
-        out = make_event(assigned, std::move(failure.error), failure.offset);
-    }
-    return true;
 }
 
 void ConsumerImpl::end_slice(Assigned& assigned) {
@@ -85,17 +67,8 @@ void ConsumerImpl::end_slice(Assigned& assigned) {
 
 Message ConsumerImpl::give_up_slice(Assigned& assigned) {
     const int64_t at = assigned.reader.position();
-    Message message = make_event(assigned, assigned.reader.error(), at);
+    Message message = Handout::event(assigned, assigned.reader.error(), at);
     begin_stream(assigned, at, driver_->config().fetch_error_backoff);
-    return message;
-}
-
-Message ConsumerImpl::make_event(const Assigned& assigned, Error error, int64_t offset) const {
-    Message message;
-    message.error_ = std::move(error);
-    message.topic_ = assigned.topic;
-    message.partition_ = assigned.where.partition;
-    message.offset_ = offset;
     return message;
 }
 
@@ -107,17 +80,13 @@ bool ConsumerImpl::take_message(Message& out, Store store) {
     while (Assigned* assigned = next_ready()) {
         SliceReader& reader = assigned->reader;
         if (!reader.active()) {
-            if (take_event(*assigned, out))
+            if (Handout::take_event(*assigned, context_, out))
                 return true;
             continue;
         }
         SliceReader::Step step;
         if (const RecordView* view = reader.next(context_, step)) {
-            out.record_ = *view;
-            out.topic_ = assigned->topic;
-            out.partition_ = assigned->where.partition;
-            out.offset_ = view->offset();
-            out.bytes_ = reader.bytes();
+            Handout::message(*assigned, *view, out);
             assigned->progress->position.store(reader.position(), std::memory_order_relaxed);
             if (!stores_)
                 return true;
@@ -166,7 +135,7 @@ std::vector<Message> ConsumerImpl::consume(size_t count, std::chrono::millisecon
     if (!lending_.empty()) {
         std::lock_guard lock(use_);
         consumed_ = std::make_shared<char>();
-        driver_->stored().lend(std::exchange(lending_, {}), consumed_);
+        driver_->stored().lend(polls, std::exchange(lending_, {}), consumed_);
         records_out_ = true;
     }
     return messages;
@@ -174,41 +143,25 @@ std::vector<Message> ConsumerImpl::consume(size_t count, std::chrono::millisecon
 
 // --- batches
 
-void ConsumerImpl::recycle(Records& into) {
-    for (auto& batch : into.batches_) {
-        batch.records_.clear();
-        for (auto& bytes : batch.decompressed_)
-            context_.decoder.recycle(std::move(bytes));
-        batch.decompressed_.clear();
-        batch.fetched_ = {};
-        batch.topic_.reset();
-        into.spare_.push_back(std::move(batch));
-    }
-    into.batches_.clear();
-    into.events_.clear();
-    into.count_ = 0;
-    into.lease_.reset();
-}
-
 bool ConsumerImpl::take_records(Records& into) {
     for (Message trouble; take_trouble(trouble); trouble = Message())
-        into.events_.push_back(std::move(trouble));
-    while (into.count_ < max_views) {
+        Handout::add(into, std::move(trouble));
+    while (!Handout::full(into)) {
         Assigned* assigned = next_ready();
         if (!assigned)
             break;
         if (assigned->reader.active()) {
-            if (!read_batch(*assigned, into))
-                break;
+            read_batch(*assigned, into);
             continue;
         }
         Message event;
-        if (take_event(*assigned, event))
-            into.events_.push_back(std::move(event));
+        if (Handout::take_event(*assigned, context_, event))
+            Handout::add(into, std::move(event));
     }
     if (!lending_.empty()) {
-        into.lease_ = std::make_shared<char>();
-        driver_->stored().lend(std::exchange(lending_, {}), into.lease_);
+        auto lease = std::make_shared<char>();
+        driver_->stored().lend(polls, std::exchange(lending_, {}), lease);
+        Handout::lease(into, std::move(lease));
         records_out_ = true;
     }
     return !into.empty();
@@ -224,46 +177,21 @@ void ConsumerImpl::finish_records() {
     std::lock_guard lock(use_);
     consumed_.reset();
     if (std::exchange(records_out_, false))
-        driver_->stored().finish();
+        driver_->stored().finish(polls);
 }
 
-/// Hands out records of the slice at hand; false when the call has enough.
-bool ConsumerImpl::read_batch(Assigned& assigned, Records& into) {
-    RecordBatch* batch = nullptr;
-    if (into.spare_.empty()) {
-        batch = &into.batches_.emplace_back();
-    } else {
-        batch = &into.batches_.emplace_back(std::move(into.spare_.back()));
-        into.spare_.pop_back();
-    }
-    SliceReader& reader = assigned.reader;
-    auto& records = batch->records_;
-    auto step = SliceReader::Step::records;
-    while (step == SliceReader::Step::records && into.count_ + records.size() < max_views)
-        step = reader.take_batch(context_, records, batch->decompressed_);
-    into.count_ += records.size();
-    if (records.empty()) {
-        into.spare_.push_back(std::move(*batch));
-        into.batches_.pop_back();
-    } else {
-        batch->fetched_ = reader.slice_bytes();
-        batch->topic_ = assigned.topic;
-        batch->partition_ = assigned.where.partition;
-        assigned.progress->position.store(records.back().offset() + 1, std::memory_order_relaxed);
-        if (stores_)
-            lending_.emplace_back(assigned.progress, records.back().leader_epoch());
-    }
+void ConsumerImpl::read_batch(Assigned& assigned, Records& into) {
+    const auto step = Handout::batch(assigned, context_, into, stores_ ? &lending_ : nullptr);
     if (step == SliceReader::Step::end)
         end_slice(assigned);
     else if (step == SliceReader::Step::bad)
-        into.events_.push_back(give_up_slice(assigned));
-    return into.count_ < max_views;
+        Handout::add(into, give_up_slice(assigned));
 }
 
 void ConsumerImpl::poll_records(Records& into, std::chrono::milliseconds timeout) {
     {
         std::lock_guard lock(use_);
-        recycle(into);
+        Handout::recycle(into, context_);
     }
     begin_poll();
     wait_for(timeout, [&] { return take_records(into); });
@@ -291,16 +219,16 @@ bool ConsumerImpl::wait_for(std::chrono::milliseconds timeout, Take take, Holds 
             if (take())
                 return true;
         }
-        if (last)
+        if (last || (woken_.load(std::memory_order_relaxed) && woken_.exchange(false)))
             return false;
         if (Error error = engine::check_may_block(loop))
             throw KafkaException(std::move(error));
         // Only now: reading the clock costs more than taking a message.
         if (!std::exchange(deadline_set, true))
-            deadline = engine::Loop::now() + std::min<Duration>(timeout, std::chrono::hours(24 * 365));
-        driver_->poll_clock().inside.store(true, std::memory_order_relaxed);
+            deadline = deadline_of(timeout);
+        driver_->poll_clock().inside.fetch_add(1, std::memory_order_relaxed);
         last = !driver_->queue().wait_until(deadline);
-        driver_->poll_clock().inside.store(false, std::memory_order_relaxed);
+        driver_->poll_clock().inside.fetch_sub(1, std::memory_order_relaxed);
     }
 }
 

@@ -4,19 +4,13 @@
 
 namespace ottla::client {
 
+// All under the lock, so that set_apart and put_back find what has come. Waiters do not run inline.
 void ConsumerQueue::deliver(core::FetchEvent event) {
-    Waiter waiter;
-    bool first;
-    {
-        std::lock_guard lock(mutex_);
-        first = events_.empty();
-        events_.push_back(std::move(event));
-        waiter = std::move(waiter_);
-    }
-    if (first) // only one thread waits, and it takes all
-        arrived_.notify_one();
-    if (waiter)
-        waiter({});
+    std::lock_guard lock(mutex_);
+    if (const auto it = apart_.find(event.stream); it != apart_.end())
+        it->second->push(std::move(event));
+    else
+        push(std::move(event));
 }
 
 void ConsumerQueue::on_watermarks(core::StreamId stream, int64_t low, int64_t high) {
@@ -34,21 +28,6 @@ void ConsumerQueue::take_credits(std::vector<core::Credit>& into, Wake wake) {
 std::vector<core::Credit> ConsumerQueue::untaken_credits() const {
     std::lock_guard lock(mutex_);
     return credits_;
-}
-
-bool ConsumerQueue::take(std::vector<core::FetchEvent>& into) {
-    std::lock_guard lock(mutex_);
-    std::swap(into, events_);
-    return !into.empty();
-}
-
-bool ConsumerQueue::wait_until(TimePoint deadline) {
-    std::unique_lock lock(mutex_);
-    const auto something = [this] { return !events_.empty() || interrupted_; };
-    const bool came = deadline == TimePoint::max() ? (arrived_.wait(lock, something), true)
-                                                   : arrived_.wait_until(lock, deadline, something);
-    interrupted_ = false;
-    return came;
 }
 
 void ConsumerQueue::give_back(core::Credit credit) {
@@ -73,7 +52,18 @@ void ConsumerQueue::give_back(core::Credit credit) {
 void ConsumerQueue::forget(core::StreamId stream) {
     std::lock_guard lock(mutex_);
     watermarks_.erase(stream);
+    apart_.erase(stream);
     std::erase_if(credits_, [stream](const core::Credit& c) { return c.stream == stream; });
+}
+
+void ConsumerQueue::drop_waiters() {
+    std::lock_guard lock(mutex_);
+    take_waiter();
+    interrupt();
+    for (const auto& [stream, arrivals] : apart_) {
+        arrivals->take_waiter();
+        arrivals->interrupt();
+    }
 }
 
 void ConsumerQueue::copy_watermarks(core::StreamId from, core::StreamId to) {
@@ -90,36 +80,21 @@ std::optional<std::pair<int64_t, int64_t>> ConsumerQueue::watermarks(core::Strea
     return it == watermarks_.end() ? std::nullopt : std::optional(it->second);
 }
 
-bool ConsumerQueue::set_waiter(Waiter& waiter) {
+void ConsumerQueue::set_apart(core::StreamId stream, std::shared_ptr<Arrivals> to) {
     std::lock_guard lock(mutex_);
-    if (!events_.empty() || interrupted_) {
-        interrupted_ = false;
-        return false;
-    }
-    waiter_ = std::move(waiter);
-    return true;
+    for (auto& event : extract(stream))
+        to->push(std::move(event));
+    apart_[stream] = std::move(to);
 }
 
-bool ConsumerQueue::has_waiter() const {
+std::vector<core::FetchEvent> ConsumerQueue::put_back(core::StreamId stream) {
     std::lock_guard lock(mutex_);
-    return static_cast<bool>(waiter_);
-}
-
-ConsumerQueue::Waiter ConsumerQueue::take_waiter() {
-    std::lock_guard lock(mutex_);
-    return std::move(waiter_);
-}
-
-void ConsumerQueue::interrupt() {
-    Waiter waiter;
-    {
-        std::lock_guard lock(mutex_);
-        waiter = std::move(waiter_);
-        interrupted_ = !waiter;
-    }
-    arrived_.notify_all();
-    if (waiter)
-        waiter({});
+    const auto it = apart_.find(stream);
+    if (it == apart_.end())
+        return {};
+    auto last = it->second->extract(stream);
+    apart_.erase(it);
+    return last;
 }
 
 } // namespace ottla::client

@@ -19,38 +19,47 @@ void StoredOffsets::end(const TopicPartition& where) {
 
 void StoredOffsets::abandon() {
     std::lock_guard lock(mutex_);
-    lent_.clear();
+    leases_.clear();
     for (auto& [where, entry] : entries_)
         entry.committed = entry.progress->stored.load(std::memory_order_relaxed);
 }
 
-void StoredOffsets::lend(
-    std::vector<std::pair<std::shared_ptr<Progress>, int32_t>> epochs, const std::shared_ptr<void>& lease
-) {
+void StoredOffsets::lend(uint64_t reader, Loan loan, const std::shared_ptr<void>& lease) {
     std::lock_guard lock(mutex_);
-    store_lent();
-    for (auto& [progress, epoch] : epochs) {
+    auto at = std::find_if(leases_.begin(), leases_.end(), [reader](const Lease& l) { return l.reader == reader; });
+    if (at == leases_.end())
+        at = leases_.insert(at, {reader, {}, {}});
+    else
+        store(*at);
+    at->held = lease;
+    for (auto& [progress, epoch] : loan) {
         const int64_t offset = progress->position.load(std::memory_order_relaxed);
-        lent_.push_back({std::move(progress), offset, epoch});
+        at->lent.push_back({std::move(progress), offset, epoch});
     }
-    lease_ = lease;
 }
 
-void StoredOffsets::finish() {
+void StoredOffsets::finish(uint64_t reader) {
     std::lock_guard lock(mutex_);
-    store_lent();
+    for (Lease& lease : leases_)
+        if (lease.reader == reader)
+            store(lease);
 }
 
-void StoredOffsets::store_lent() {
-    for (const Lent& lent : lent_)
+void StoredOffsets::store(Lease& lease) {
+    for (const Lent& lent : lease.lent)
         lent.progress->store(lent.offset, lent.epoch);
-    lent_.clear();
+    lease.lent.clear(); // its memory is used again
+    lease.held.reset();
 }
 
 std::vector<CommittedOffset> StoredOffsets::uncommitted() {
     std::lock_guard lock(mutex_);
-    if (lease_.expired())
-        store_lent();
+    std::erase_if(leases_, [](Lease& lease) {
+        const bool over = lease.held.expired();
+        if (over)
+            store(lease);
+        return over;
+    });
     std::vector<CommittedOffset> all;
     for (auto it = entries_.begin(); it != entries_.end();) {
         const Entry& entry = it->second;

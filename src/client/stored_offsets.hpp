@@ -24,6 +24,9 @@ struct Progress {
     }
 };
 
+/// What is handed out together of some partitions, up to their positions; with the leader epoch of the last record.
+using Loan = std::vector<std::pair<std::shared_ptr<Progress>, int32_t>>;
+
 class StoredOffsets {
 public:
     /// The partition is assigned from now on.
@@ -34,11 +37,11 @@ public:
     /// Nothing of what is stored now can be committed any more.
     void abandon();
 
-    /// Records that were handed out together, and count as stored once nobody holds `lease` any more, or with `finish`.
-    /// Ends those before them.
-    void lend(std::vector<std::pair<std::shared_ptr<Progress>, int32_t>> epochs, const std::shared_ptr<void>& lease);
-    /// What was handed out has been worked off.
-    void finish();
+    /// Records that `reader` (a number of its own) was given together: they count as stored once nobody holds `lease` any more, or with `finish`.
+    /// Ends those it was given before.
+    void lend(uint64_t reader, Loan loan, const std::shared_ptr<void>& lease);
+    /// What `reader` was given has been worked off.
+    void finish(uint64_t reader);
 
     /// What is stored and not committed.
     std::vector<CommittedOffset> uncommitted();
@@ -57,12 +60,17 @@ private:
         int32_t epoch;
     };
 
-    void store_lent();
+    struct Lease {
+        uint64_t reader;
+        std::weak_ptr<void> held;
+        std::vector<Lent> lent;
+    };
+
+    static void store(Lease& lease);
 
     std::mutex mutex_;
     std::unordered_map<TopicPartition, Entry> entries_;
-    std::vector<Lent> lent_;
-    std::weak_ptr<void> lease_;
+    std::vector<Lease> leases_; ///< one a reader, few
 };
 
 } // namespace ottla::client

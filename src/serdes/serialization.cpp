@@ -22,6 +22,25 @@ std::string detail::place_of(const SerializationContext& context) {
     return place.empty() ? place : place + ": ";
 }
 
+Error detail::failure_of_current_exception(SerializationError::Direction direction, const SerializationContext& context) {
+    const auto failure = [&](ErrorFlag flag, const std::string& text) {
+        return Error(make_error_code(failure_code(direction, context.field), flag), text);
+    };
+    try {
+        throw;
+    } catch (const SerializationError& e) { // which knows where it was, as a rule
+        const std::string text = e.error().str();
+        const std::string place = place_of(context);
+        return failure(flag_of(e.error().ec()), text.starts_with(place) ? text : place + text);
+    } catch (const KafkaException& e) {
+        return failure(flag_of(e.error().ec()), place_of(context) + e.error().str());
+    } catch (const std::exception& e) {
+        return failure(ErrorFlag::none, place_of(context) + e.what());
+    } catch (...) {
+        return failure(ErrorFlag::none, place_of(context) + "what was thrown is no std::exception");
+    }
+}
+
 std::string_view to_string(MessageField field) noexcept {
     return field == MessageField::key ? "key" : field == MessageField::value ? "value" : "";
 }

@@ -26,10 +26,6 @@ std::unique_ptr<SerializerScratch::Parts>& spare() {
     return parts;
 }
 
-Error failure(const SerializationContext& context, ErrorFlag flag, std::string text) {
-    return {make_error_code(failure_code(SerializationError::Direction::serialize, context.field), flag), std::move(text)};
-}
-
 void reuse(SerializerOutput& out) {
     if (out.capacity() > most_kept)
         out = SerializerOutput();
@@ -51,21 +47,12 @@ SerializerScratch::~SerializerScratch() {
 }
 
 Error serialization_failure(const SerializationContext& context, const Error& error) {
-    return failure(context, flag_of(error.code), place_of(context) + error.message());
+    const Errc code = failure_code(SerializationError::Direction::serialize, context.field);
+    return {make_error_code(code, flag_of(error.code)), place_of(context) + error.message()};
 }
 
 Error serialization_failure(const SerializationContext& context) {
-    try {
-        throw;
-    } catch (const SerializationError& e) { // which knows where it was
-        return failure(context, flag_of(e.error().ec()), e.error().str());
-    } catch (const KafkaException& e) {
-        return failure(context, flag_of(e.error().ec()), place_of(context) + e.error().str());
-    } catch (const std::exception& e) {
-        return failure(context, ErrorFlag::none, place_of(context) + e.what());
-    } catch (...) {
-        return failure(context, ErrorFlag::none, place_of(context) + "the serializer threw what is no std::exception");
-    }
+    return failure_of_current_exception(SerializationError::Direction::serialize, context);
 }
 
 } // namespace detail

@@ -1,5 +1,7 @@
 // The asynchronous poll: in coroutines on one thread, with futures and callbacks, cancelled, closed,
 // orphaned.
+#include <thread>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -10,6 +12,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
+
 
 #include "catch.hpp"
 #include "mock/consumer_world.hpp"
@@ -170,4 +173,54 @@ TEST_CASE(
     consumer.async_poll_records([&](error_code, Records) { called = true; });
     consumer = Consumer(world.config()); // what the first one posts last is never run
     CHECK_FALSE(called);
+}
+
+TEST_CASE("single messages and events can be waited for", "[mock][consumer][async]") {
+    ConsumerWorld world;
+    world.cluster.create_topic("t", 1);
+    Consumer consumer(world.config({{"enable.partition.eof", "true"}}));
+    consumer.assign({{.topic = "t", .partition = 0, .offset = 0}});
+    CHECK(consumer.async_poll(asio::use_future).get().error().errc() == Errc::_partition_eof);
+    auto future = consumer.async_poll(asio::use_future);
+    CHECK(future.wait_for(50ms) == std::future_status::timeout);
+    world.fill("t", 0, 2);
+    CHECK(future.get().value() == "v0");
+    CHECK(consumer.async_poll(asio::use_future).get().value() == "v1");
+}
+
+TEST_CASE("a waiting poll is woken up from another thread, and so is one that is yet to wait", "[mock][consumer][async]") {
+    ConsumerWorld world;
+    world.cluster.create_topic("t", 1);
+    Consumer consumer(world.config());
+    consumer.assign({{.topic = "t", .partition = 0, .offset = 0}});
+    SECTION("blocking") {
+        std::thread other([&] {
+            std::this_thread::sleep_for(50ms);
+            consumer.wakeup();
+        });
+        CHECK_FALSE(consumer.poll(-1ms));
+        other.join();
+    }
+    SECTION("before the call") {
+        consumer.wakeup();
+        CHECK_FALSE(consumer.poll(-1ms));
+    }
+    SECTION("records that are there come first") {
+        world.fill("t", 0, 1);
+        REQUIRE(values_of(consumer, 1).size() == 1);
+        consumer.seek({"t", 0, 0});
+        consumer.wakeup();
+        const auto first = consumer.poll(0ms); // nothing yet
+        CHECK(values_of(consumer, first ? 0 : 1).size() == (first ? 0 : 1));
+    }
+    SECTION("asynchronous") {
+        std::promise<error_code> promise;
+        auto ended = promise.get_future();
+        consumer.async_poll([&](error_code ec, Message) { promise.set_value(ec); });
+        CHECK(ended.wait_for(50ms) == std::future_status::timeout);
+        consumer.wakeup();
+        CHECK(ended.get() == asio::error::operation_aborted);
+    }
+    world.fill("t", 0, 1, "after");
+    CHECK(values_of(consumer, 1) == std::vector<std::string>{"after0"});
 }

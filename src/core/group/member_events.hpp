@@ -26,7 +26,7 @@ struct Rebalance {
 /// How the application polls: it writes, the member looks now and then. Costs a poll no clock.
 struct PollClock {
     std::atomic<uint64_t> calls{0};
-    std::atomic<bool> inside{false}; ///< a call, which may wait long
+    std::atomic<int32_t> inside{0}; ///< so many calls wait, maybe long
 };
 
 /// Called on the owning thread.

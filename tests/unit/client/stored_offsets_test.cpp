@@ -51,17 +51,34 @@ TEST_CASE("records handed out together are stored when they are let go, or when 
     const auto a = stored.begin({"t", 0});
     a->position = 10;
     auto lease = std::make_shared<char>();
-    stored.lend({{a, 4}}, lease);
+    stored.lend(0, {{a, 4}}, lease);
     CHECK(stored.uncommitted().empty());
     SECTION("let go") { lease.reset(); }
-    SECTION("said") { stored.finish(); }
+    SECTION("said") { stored.finish(0); }
     SECTION("the next are handed out") {
         a->position = 20;
-        stored.lend({{a, 5}}, std::make_shared<char>());
+        stored.lend(0, {{a, 5}}, std::make_shared<char>());
         // Those are let go at once, so that both count.
         CHECK(text_of(stored.uncommitted()) == "t0=20/5 ");
         return;
     }
     a->position = 15; // handed out after it, not lent: not meant
     CHECK(text_of(stored.uncommitted()) == "t0=10/4 ");
+}
+
+TEST_CASE("readers lend apart from each other", "[group]") {
+    StoredOffsets stored;
+    const auto a = stored.begin({"t", 0});
+    const auto b = stored.begin({"t", 1});
+    a->position = 10;
+    b->position = 20;
+    auto first = std::make_shared<char>();
+    auto second = std::make_shared<char>();
+    stored.lend(0, {{a, 1}}, first);
+    stored.lend(1, {{b, 1}}, second);
+    CHECK(stored.uncommitted().empty());
+    stored.finish(1);
+    CHECK(text_of(stored.uncommitted()) == "t1=20/1 ");
+    first.reset();
+    CHECK(text_of(stored.uncommitted()) == "t0=10/1 t1=20/1 ");
 }

@@ -1,0 +1,85 @@
+#include "client/arrivals.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace ottla::client {
+
+void Arrivals::push(core::FetchEvent event) {
+    Waiter waiter;
+    bool first;
+    {
+        std::lock_guard lock(mutex_);
+        first = events_.empty();
+        events_.push_back(std::move(event));
+        waiter = std::move(waiter_);
+    }
+    if (first) // only one thread waits, and it takes all
+        arrived_.notify_one();
+    if (waiter)
+        waiter({});
+}
+
+bool Arrivals::take(std::vector<core::FetchEvent>& into) {
+    std::lock_guard lock(mutex_);
+    std::swap(into, events_);
+    return !into.empty();
+}
+
+std::vector<core::FetchEvent> Arrivals::extract(core::StreamId stream) {
+    std::lock_guard lock(mutex_);
+    const auto first = std::stable_partition(
+        events_.begin(), events_.end(), [stream](const core::FetchEvent& event) { return event.stream != stream; }
+    );
+    std::vector<core::FetchEvent> taken(std::make_move_iterator(first), std::make_move_iterator(events_.end()));
+    events_.erase(first, events_.end());
+    return taken;
+}
+
+bool Arrivals::wait_until(TimePoint deadline) {
+    std::unique_lock lock(mutex_);
+    const auto something = [this] { return !events_.empty() || interrupted_; };
+    const bool came = deadline == TimePoint::max() ? (arrived_.wait(lock, something), true)
+                                                   : arrived_.wait_until(lock, deadline, something);
+    interrupted_ = false;
+    return came;
+}
+
+bool Arrivals::set_waiter(Waiter& waiter) {
+    std::lock_guard lock(mutex_);
+    if (!events_.empty() || interrupted_) {
+        interrupted_ = false;
+        return false;
+    }
+    waiter_ = std::move(waiter);
+    return true;
+}
+
+bool Arrivals::has_waiter() const {
+    std::lock_guard lock(mutex_);
+    return static_cast<bool>(waiter_);
+}
+
+Arrivals::Waiter Arrivals::take_waiter() {
+    std::lock_guard lock(mutex_);
+    return std::move(waiter_);
+}
+
+void Arrivals::fail_waiter(error_code ec) {
+    if (auto waiter = take_waiter())
+        waiter(ec);
+}
+
+void Arrivals::interrupt() {
+    Waiter waiter;
+    {
+        std::lock_guard lock(mutex_);
+        waiter = std::move(waiter_);
+        interrupted_ = !waiter;
+    }
+    arrived_.notify_all();
+    if (waiter)
+        waiter({});
+}
+
+} // namespace ottla::client

@@ -1,0 +1,109 @@
+// Hot path: per record nothing is allocated.
+#include "client/handout.hpp"
+
+#include "record/record_parser.hpp"
+
+namespace ottla::client {
+
+Message Handout::event(const Reading& from, Error error, int64_t offset) {
+    Message message;
+    message.error_ = std::move(error);
+    message.topic_ = from.topic;
+    message.partition_ = from.where.partition;
+    message.offset_ = offset;
+    return message;
+}
+
+Message Handout::trouble(Error error) {
+    static const auto no_topic = std::make_shared<const std::string>();
+    Message message;
+    message.error_ = std::move(error);
+    message.topic_ = no_topic;
+    return message;
+}
+
+bool Handout::take_event(Reading& from, DecodeContext& context, Message& out) {
+    core::FetchEvent event = std::move(from.waiting.front());
+    from.waiting.pop_front();
+    if (auto* slice = std::get_if<core::FetchedSlice>(&event.what)) {
+        from.reader.begin(std::move(*slice), context);
+        return false;
+    }
+    if (const auto* end = std::get_if<core::EndOfPartition>(&event.what)) {
+        out = Handout::event(from, Error(Errc::_partition_eof), end->offset);
+    } else {
+        auto& failure = std::get<core::PartitionFailure>(event.what);
+        out = Handout::event(from, std::move(failure.error), failure.offset);
+    }
+    return true;
+}
+
+SliceReader::Step Handout::batch(Reading& from, DecodeContext& context, Records& into, Loan* loan) {
+    RecordBatch* batch = nullptr;
+    if (into.spare_.empty()) {
+        batch = &into.batches_.emplace_back();
+    } else {
+        batch = &into.batches_.emplace_back(std::move(into.spare_.back()));
+        into.spare_.pop_back();
+    }
+    auto& records = batch->records_;
+    auto step = SliceReader::Step::records;
+    while (step == SliceReader::Step::records && into.count_ + records.size() < max_views)
+        step = from.reader.take_batch(context, records, batch->decompressed_);
+    into.count_ += records.size();
+    if (records.empty()) {
+        into.spare_.push_back(std::move(*batch));
+        into.batches_.pop_back();
+    } else {
+        batch->fetched_ = from.reader.slice_bytes();
+        batch->topic_ = from.topic;
+        batch->partition_ = from.where.partition;
+        from.progress->position.store(records.back().offset() + 1, std::memory_order_relaxed);
+        if (loan)
+            loan->emplace_back(from.progress, records.back().leader_epoch());
+    }
+    return step;
+}
+
+void Handout::recycle(Records& records, DecodeContext& context) {
+    for (auto& batch : records.batches_) {
+        batch.records_.clear();
+        for (auto& bytes : batch.decompressed_)
+            context.decoder.recycle(std::move(bytes));
+        batch.decompressed_.clear();
+        batch.fetched_ = {};
+        batch.topic_.reset();
+        records.spare_.push_back(std::move(batch));
+    }
+    records.batches_.clear();
+    records.events_.clear();
+    records.count_ = 0;
+    records.lease_.reset();
+}
+
+void Handout::detach(Message& message) {
+    if (message.bytes_.empty())
+        return;
+    // Key, value and headers lie side by side, in this order, each possibly absent.
+    const RecordView& record = message.record_;
+    const uint8_t* begin = nullptr;
+    const uint8_t* end = nullptr;
+    const auto cover = [&](Bytes bytes) {
+        if (bytes.empty_or_null())
+            return;
+        if (!begin)
+            begin = bytes.data();
+        end = bytes.end();
+    };
+    cover(record.key());
+    cover(record.value());
+    const Bytes headers = record::RecordParser::header_bytes(record);
+    cover(headers);
+    Buffer own = Buffer::copy_of(
+        Bytes(begin ? begin : message.bytes_.data(), begin ? static_cast<size_t>(end - begin) : 0)
+    );
+    record::RecordParser::rebase(message.record_, begin ? begin : message.bytes_.data(), own.data());
+    message.bytes_ = std::move(own);
+}
+
+} // namespace ottla::client

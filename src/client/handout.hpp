@@ -1,0 +1,57 @@
+// What reading a partition hands out: messages, batches of views, events. From one thread at a time.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ottla/consumer.hpp>
+
+#include "client/slice_reader.hpp"
+#include "client/stored_offsets.hpp"
+
+namespace ottla::client {
+
+/// A partition that is being read: what has come of it, and the place in that.
+struct Reading {
+    TopicPartition where{};
+    std::shared_ptr<const std::string> topic{}; ///< shared by its messages
+    core::StreamId stream = 0;
+    std::shared_ptr<Progress> progress{};
+    std::deque<core::FetchEvent> waiting{};
+    SliceReader reader{}; ///< over the slice that is being handed out
+
+    bool idle() const { return waiting.empty() && !reader.active(); }
+};
+
+/// Knows the insides of messages and records.
+struct Handout {
+    /// A call hands out about so many views, ending with a whole batch: as many as stay in the cache while they
+    /// are used.
+    static constexpr size_t max_views = 4096;
+
+    static Message event(const Reading& from, Error error, int64_t offset);
+    /// Of no partition.
+    static Message trouble(Error error);
+    /// Takes the front of what waits: begins its slice (false), or makes it a message in `out` (true).
+    static bool take_event(Reading& from, DecodeContext& context, Message& out);
+    static void message(const Reading& from, const RecordView& view, Message& out) {
+        out.record_ = view;
+        out.topic_ = from.topic;
+        out.partition_ = from.where.partition;
+        out.offset_ = view.offset();
+        out.bytes_ = from.reader.bytes();
+    }
+    /// Appends records of the slice at hand as a batch, and to `loan` (if not null) how far it goes.
+    static SliceReader::Step batch(Reading& from, DecodeContext& context, Records& into, Loan* loan);
+    static void add(Records& into, Message event) { into.events_.push_back(std::move(event)); }
+    static bool full(const Records& records) { return records.count_ >= max_views; }
+    static void lease(Records& records, std::shared_ptr<void> lease) { records.lease_ = std::move(lease); }
+    /// Empties it and keeps its memory.
+    static void recycle(Records& records, DecodeContext& context);
+    static void detach(Message& message);
+};
+
+} // namespace ottla::client
