@@ -5,6 +5,7 @@
 
 #include <boost/asio/use_future.hpp>
 #include <ottla/consumer.hpp>
+#include <ottla/serdes/deserializing_consumer.hpp>
 #include <ottla/serdes/serializers.hpp>
 #include <ottla/serdes/serializing_producer.hpp>
 
@@ -65,6 +66,24 @@ void read_back(const std::string& servers, const std::string& topic) {
     }
 }
 
+void read_objects(const std::string& servers, const std::string& topic) {
+    ottla::DeserializingConsumer<std::string, Reading> consumer(
+        {{"bootstrap.servers", servers}}, ottla::StringDeserializer("latin_1"),
+        [](ottla::Bytes bytes, const ottla::SerializationContext& context) -> std::optional<Reading> {
+            const auto celsius = ottla::DoubleDeserializer()(bytes, context);
+            return celsius ? std::optional(Reading{*celsius}) : std::nullopt;
+        });
+    consumer.assign({{topic, 0, ottla::offset_tail(3)}});
+    for (int left = 3; left > 0; --left)
+        try {
+            const auto message = consumer.poll(10s);
+            expect(message.has_value(), "a message");
+            std::printf("%s: %g\n", message->key.value_or("nowhere").c_str(), message->value.value_or(Reading{}).celsius);
+        } catch (const ottla::ConsumeError& e) { // an event, or a ValueDeserializationError or KeyDeserializationError
+            std::printf("offset %ld: %s\n", long{e.message().offset()}, e.what());
+        }
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -73,6 +92,7 @@ int main(int argc, char** argv) {
     try {
         produce(cluster.bootstrap_servers(), topic);
         read_back(cluster.bootstrap_servers(), topic);
+        read_objects(cluster.bootstrap_servers(), topic);
     } catch (const std::exception& e) {
         std::fprintf(stderr, "%s\n", e.what());
         return 1;
