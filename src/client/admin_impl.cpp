@@ -92,11 +92,17 @@ void keep_only(msg::MetadataResponse& response, const std::string& topic) {
     missing.error_code = static_cast<int16_t>(Errc::unknown_topic_or_part);
 }
 
+/// Topics are created by create_topics alone, not by asking about them.
+config::ClientConfig creating_nothing(config::ClientConfig config) {
+    config.allow_auto_create_topics = false;
+    return config;
+}
+
 } // namespace
 
 AdminImpl::AdminImpl(std::shared_ptr<engine::Loop> loop, config::ClientConfig config, LogSink log)
     : loop_(std::move(loop))
-    , config_(std::move(config))
+    , config_(creating_nothing(std::move(config)))
     , events_(config_, ClientKind::admin, std::move(log), {}) {}
 
 void AdminImpl::start() {
@@ -118,21 +124,6 @@ void AdminImpl::end() {
         self->scope_.reset();
         self->cluster_.reset();
     });
-}
-
-// Runs `f(done)` on the loop; without a loop, or after the end, the operation ends with _destroy.
-template <class T, class F>
-void AdminImpl::on_loop(Done<T> done, F&& f) {
-    // Shared, so that a task which is dropped unrun can still be answered for.
-    auto shared = std::make_shared<Done<T>>(std::move(done));
-    const bool posted = loop_->post([self = shared_from_this(), shared, f = std::forward<F>(f)](TimePoint) mutable {
-        if (self->cluster_)
-            f(std::move(*shared));
-        else
-            (*shared)(Error(Errc::_destroy, "the admin client is closed"), T{});
-    });
-    if (!posted)
-        (*shared)(Error(Errc::_destroy, "the execution context of this admin client is gone"), T{});
 }
 
 void AdminImpl::list(std::optional<std::string> topic, Duration timeout, Done<ClusterDescription> done) {

@@ -1,14 +1,16 @@
 #include "core/fetch/committed_offsets.hpp"
 
 #include <algorithm>
-#include <fmt/format.h>
+#include <tuple>
 
+#include <fmt/format.h>
 #include <ottla/msg/offset_fetch.hpp>
 
 namespace ottla::core {
 namespace {
 
 constexpr int16_t first_in_cluster = 1; // version 0 is of offsets in ZooKeeper
+constexpr int16_t first_of_all = 2;     // asks for everything with null
 constexpr int16_t first_stable = 7;     // KIP-447
 constexpr int16_t first_by_group = 8;   // KIP-709
 constexpr int16_t last_by_name = 9;     // what follows wants topic ids
@@ -18,6 +20,8 @@ msg::OffsetFetchRequest request_of(const CommittedQuery& query) {
     msg::OffsetFetchRequest request;
     request.group_id = query.group;
     request.require_stable = query.stable;
+    if (query.all)
+        request.topics.reset();
     for (const auto& where : query.partitions) {
         auto& topics = *request.topics;
         auto it = std::find_if(topics.begin(), topics.end(), [&](const auto& topic) { return topic.name == where.topic; });
@@ -40,6 +44,10 @@ msg::OffsetFetchRequest adapted(const msg::OffsetFetchRequest& request, int16_t 
     }
     auto& group = out.groups.emplace_back();
     group.group_id = request.group_id;
+    if (!request.topics) {
+        group.topics.reset();
+        return out;
+    }
     for (const auto& topic : *request.topics) {
         auto& wanted = group.topics->emplace_back();
         wanted.name = topic.name;
@@ -75,6 +83,17 @@ Errc curable_error(const msg::OffsetFetchResponse& response) {
     return found;
 }
 
+template <class Partition>
+void fill_in(CommittedOffset& out, const Partition& partition) {
+    const auto code = static_cast<Errc>(partition.error_code);
+    out.error = code == Errc::no_error ? Error() : Error(code, fmt::format("{}[{}]: {}", out.topic, out.partition, error_text(code)));
+    if (!out.error && partition.committed_offset >= 0) {
+        out.offset = partition.committed_offset;
+        out.leader_epoch = partition.committed_leader_epoch;
+        out.metadata = partition.metadata.value_or("");
+    }
+}
+
 std::vector<CommittedOffset> read(const std::vector<TopicPartition>& wanted, const msg::OffsetFetchResponse& response) {
     std::vector<CommittedOffset> all;
     for (const auto& where : wanted) {
@@ -84,17 +103,25 @@ std::vector<CommittedOffset> read(const std::vector<TopicPartition>& wanted, con
         out.error = Error(Errc::_bad_msg, fmt::format("{}[{}]: not in the coordinator's answer", where.topic, where.partition));
     }
     each_partition(response, [&](const std::string& topic, const auto& partition) {
-        for (auto& out : all) {
-            if (out.topic != topic || out.partition != partition.partition_index)
-                continue;
-            const auto code = static_cast<Errc>(partition.error_code);
-            out.error = code == Errc::no_error ? Error() : Error(code, fmt::format("{}[{}]: {}", topic, out.partition, error_text(code)));
-            if (!out.error && partition.committed_offset >= 0) {
-                out.offset = partition.committed_offset;
-                out.leader_epoch = partition.committed_leader_epoch;
-                out.metadata = partition.metadata.value_or("");
-            }
-        }
+        for (auto& out : all)
+            if (out.topic == topic && out.partition == partition.partition_index)
+                fill_in(out, partition);
+    });
+    return all;
+}
+
+std::vector<CommittedOffset> read_all(const msg::OffsetFetchResponse& response) {
+    std::vector<CommittedOffset> all;
+    each_partition(response, [&](const std::string& topic, const auto& partition) {
+        CommittedOffset out;
+        out.topic = topic;
+        out.partition = partition.partition_index;
+        fill_in(out, partition);
+        if (out.error || out.offset >= 0)
+            all.push_back(std::move(out));
+    });
+    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+        return std::tie(a.topic, a.partition) < std::tie(b.topic, b.partition);
     });
     return all;
 }
@@ -104,7 +131,7 @@ std::vector<CommittedOffset> read(const std::vector<TopicPartition>& wanted, con
 void query_committed(
     Caller& caller, CommittedQuery query, const CallScope& scope, CommittedReply reply) {
     auto request = request_of(query);
-    const CallOptions options{.timeout = query.timeout, .max_version = last_by_name, .min_version = first_in_cluster};
+    const CallOptions options{.timeout = query.timeout, .max_version = last_by_name, .min_version = query.all ? first_of_all : first_in_cluster};
     Coordinator coordinator{CoordinatorType::group, query.group};
     call<msg::OffsetFetchRequest>(
         caller, std::move(coordinator), std::move(request), options, scope,
@@ -114,7 +141,7 @@ void query_committed(
             else if (const Errc code = group_error(result->response); code != Errc::no_error)
                 reply(Error(code, fmt::format("group {}: {}", query.group, error_text(code))), now);
             else
-                reply(read(query.partitions, result->response), now);
+                reply(query.all ? read_all(result->response) : read(query.partitions, result->response), now);
         },
         curable_error, adapted);
 }
