@@ -48,6 +48,9 @@ struct MockClusterOptions {
     /// group.min.session.timeout.ms, group.max.session.timeout.ms: others are INVALID_SESSION_TIMEOUT.
     std::chrono::milliseconds group_min_session_timeout{6'000};
     std::chrono::milliseconds group_max_session_timeout{1'800'000};
+    /// max.incremental.fetch.session.cache.slots of each broker: how many readers need not say all they read with every
+    /// request (KIP-227); 0: none.
+    int fetch_session_slots = 1000;
     int group_max_size = INT32_MAX; ///< group.max.size: more members are GROUP_MAX_SIZE_REACHED
     uint64_t seed = 1; ///< of ids and leader choice
     /// Set: the brokers are null brokers.
@@ -79,6 +82,8 @@ public:
 
     /// Errors: topic_already_exists, invalid_partitions.
     error_code create_topic(const std::string& topic, int partitions, int16_t replication_factor = 1);
+    /// What it holds is gone, and so are the offsets that groups have committed. Errors: unknown_topic_or_part.
+    error_code delete_topic(const std::string& topic);
     /// Low and next offset of a partition; nullopt when there is none.
     std::optional<std::pair<int64_t, int64_t>> offsets(const std::string& topic, int32_t partition) const;
     std::optional<int32_t> leader(const std::string& topic, int32_t partition) const;
@@ -93,6 +98,8 @@ public:
     enum class Coordinator { group, transaction };
     /// The broker that coordinates the group or the transactional id; nullopt: none at present.
     std::optional<int32_t> coordinator(Coordinator kind, const std::string& key) const;
+    /// How many fetch sessions the broker keeps.
+    size_t fetch_sessions(int32_t broker) const;
 
     // --- faults: `api_key` is Kafka's number (0 Produce, 1 Fetch, 3 Metadata, ...), broker -1 means every
     // broker

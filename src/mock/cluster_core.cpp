@@ -258,6 +258,13 @@ void ClusterCore::drop_connections(int32_t broker) {
     }
 }
 
+FetchSessions& ClusterCore::fetch_sessions(int32_t broker) {
+    const auto known = fetch_sessions_.find(broker);
+    return known != fetch_sessions_.end()
+               ? known->second
+               : fetch_sessions_.try_emplace(broker, options_.fetch_sessions, options_.seed + static_cast<uint64_t>(broker)).first->second;
+}
+
 std::pair<int16_t, int16_t> ClusterCore::versions(int16_t api_key, int16_t min, int16_t max) const {
     const auto limit = limits_.find(api_key);
     if (limit == limits_.end())

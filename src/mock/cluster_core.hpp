@@ -23,6 +23,7 @@
 #include "base/rng.hpp"
 #include "mock/coordinator_placement.hpp"
 #include "mock/faults.hpp"
+#include "mock/fetch_sessions.hpp"
 #include "mock/group_coordinator.hpp"
 #include "mock/group_offsets.hpp"
 #include "mock/topic.hpp"
@@ -53,6 +54,7 @@ struct CoreOptions {
     ProducerTable::FirstSequence first_sequence = ProducerTable::FirstSequence::any;
     int16_t transaction_version = 2; ///< the finalised feature transaction.version: 0, 1 or 2
     GroupOptions groups;
+    FetchSessionLimits fetch_sessions;
     uint64_t seed = 1;
     /// What the realtime clock (ms since 1970) says when `now` is `start`: for timestamps the broker makes.
     int64_t start_timestamp_ms = 0;
@@ -215,6 +217,9 @@ public:
 
     GroupOffsets& offsets() { return offsets_; }
 
+    /// Those of the broker; they end when it stops.
+    FetchSessions& fetch_sessions(int32_t broker);
+
     /// What the broker that was asked says as a coordinator: the injected error, not_coordinator,
     /// coordinator_load_in_progress or no_error.
     Errc check_coordinator(CoordinatorOf kind, const std::string& key, const Call& call);
@@ -309,6 +314,7 @@ private:
     GroupOffsets offsets_;
     int16_t transaction_version_;
     int64_t features_epoch_ = 1;
+    std::map<int32_t, FetchSessions> fetch_sessions_;
     Faults faults_;
     std::map<int16_t, std::pair<int16_t, int16_t>> limits_;
     std::map<std::pair<int16_t, int32_t>, uint64_t> request_counts_;

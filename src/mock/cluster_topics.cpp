@@ -59,6 +59,7 @@ void ClusterCore::stop(int32_t id, TimePoint now, Tail tail) {
         return;
     broker->second.up = false;
     drop_connections(id);
+    fetch_sessions_.erase(id);
     for (auto& [name, topic] : topics_) {
         for (Partition& partition : topic.partitions) {
             if (partition.leader != id)

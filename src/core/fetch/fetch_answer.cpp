@@ -9,6 +9,8 @@
 namespace ottla::core {
 namespace {
 
+constexpr int16_t first_by_id = 13; // KIP-516
+
 // Whether a failed fetch will fail again, so that the application should know. Lost connections are told of
 // elsewhere.
 bool is_lasting(Errc error) {
@@ -17,57 +19,25 @@ bool is_lasting(Errc error) {
     case Errc::_unsupported_feature:
     case Errc::_invalid_arg:
         return true;
-    case Errc::fetch_session_id_not_found:
-    case Errc::invalid_fetch_session_epoch:
-        return false;
     default:
         return static_cast<int>(error) > 0 && !is_retriable(error);
     }
 }
 
-// Finds an element in `all`, most likely at `guess`: answers come in the order asked.
-template <class All, class Is>
-auto* find_from(All& all, size_t guess, Is is) {
-    if (guess < all.size() && is(all[guess]))
-        return &all[guess];
-    const auto it = std::find_if(all.begin(), all.end(), is);
-    return it == all.end() ? nullptr : &*it;
-}
-
 } // namespace
 
-void Fetcher::on_fetch(const Asked& asked, CallResult<FetchAnswer> result, TimePoint now) {
-    Leader& leader = leaders_[asked.node];
+void Fetcher::on_fetch(int32_t node, bool left_out, CallResult<FetchAnswer> result, TimePoint now) {
+    Leader& leader = leaders_[node];
     leader.in_flight = false;
-    for (const auto& topic : asked.topics)
-        for (const auto& [index, stream] : topic.partitions)
-            if (Partition* partition = find(stream))
-                partition->in_flight = false;
-
     Error failure = result ? Error() : Error(result.error());
     if (result && result->response.error_code != 0)
         failure = Error(static_cast<Errc>(result->response.error_code));
-    if (failure) {
-        leader.not_before =
-            now + backoff({config_.retry_backoff, config_.retry_backoff_max}, leader.failures++, rng_);
-        for (const auto& topic : asked.topics)
-            for (const auto& [index, stream] : topic.partitions)
-                if (Partition* partition = find(stream)) {
-                    if (partition->offset > 0 && probe::planted("fetch_position_after_cut"))
-                        ++partition->offset;
-                    if (partition->replica == asked.node)
-                        partition->replica = -1;
-                    if (is_lasting(failure.errc())) {
-                        partition->not_before = now + config_.fetch_error_backoff;
-                        tell(*partition, failure);
-                    }
-                }
-        metadata_.refresh("fetch from broker {}: {}", asked.node, failure.message());
-        return;
-    }
+    if (failure)
+        return on_fetch_failure(node, leader, std::move(failure), now);
     leader.failures = 0;
 
     FetchAnswer& answer = result->response;
+    const bool by_id = result->version >= first_by_id;
     if (answer.throttle_time_ms > 0)
         leader.not_before = now + std::chrono::milliseconds(answer.throttle_time_ms);
     for (const auto& broker : answer.node_endpoints)
@@ -75,29 +45,65 @@ void Fetcher::on_fetch(const Asked& asked, CallResult<FetchAnswer> result, TimeP
             metadata_.hint_broker(
                 {broker.node_id, broker.host, static_cast<uint16_t>(broker.port), broker.rack.value_or("")}
             );
+    leader.session.on_answer(answer.session_id, by_id);
 
     bool any_records = false;
-    for (size_t t = 0; t < answer.responses.size(); ++t) {
-        const auto& part = answer.responses[t];
-        const auto* topic = find_from(asked.topics, t, [&](const Asked::Topic& a) {
-            return result->version >= 13 ? a.id == part.topic_id : a.name == part.topic;
-        });
-        if (!topic)
-            continue; // nobody asked
-        for (size_t p = 0; p < part.partitions.size(); ++p) {
-            const auto& data = part.partitions[p];
-            const auto* line = find_from(topic->partitions, p, [&](const auto& a) {
-                return a.first == data.partition_index;
-            });
-            Partition* partition = line ? find(line->second) : nullptr;
-            if (partition)
-                any_records |= on_partition(*partition, data, asked.node, now);
+    for (const auto& topic : answer.responses)
+        for (const auto& data : topic.partitions) {
+            auto* held = leader.session.answered(by_id, topic.topic, topic.topic_id, data.partition_index);
+            if (!held)
+                continue; // nobody asked
+            held->marks = data.error_code == 0 ? FetchSession::Marks{data.high_watermark, data.last_stable_offset, data.log_start_offset}
+                                               : FetchSession::Marks{};
+            if (Partition* partition = find_read(*held, node))
+                any_records |= on_partition(*partition, data, node, now);
         }
-    }
-    if (asked.left_out && !any_records)
+    leader.session.each_unanswered([&](const FetchSession::Held& held) {
+        Partition* partition = held.marks.high_watermark >= 0 ? find_read(held, node) : nullptr;
+        if (!partition)
+            return;
+        on_marks(*partition, held.marks);
+        check_end(*partition);
+    });
+    if (left_out && !any_records)
         leader.short_wait = std::min<Duration>(leader.short_wait * 2, config_.fetch_wait_max);
     else
         leader.short_wait = Duration::zero();
+}
+
+// The partition that still waits for what the line asked.
+Fetcher::Partition* Fetcher::find_read(const FetchSession::Held& held, int32_t node) {
+    Partition* partition = find(held.line.stream);
+    const bool waits = partition && partition->placed == node && partition->state == State::reading &&
+                       partition->offset == held.line.offset;
+    return waits ? partition : nullptr;
+}
+
+void Fetcher::on_fetch_failure(int32_t node, Leader& leader, Error failure, TimePoint now) {
+    const bool again = leader.failures++ > 0;
+    const bool of_session = leader.session.on_error(failure.errc());
+    if (again || !of_session)
+        leader.not_before =
+            now + backoff({config_.retry_backoff, config_.retry_backoff_max}, leader.failures - 1, rng_);
+    if (of_session) {
+        log_.debug(LogContext::fetch, "SESSION", "broker {}: {}: a new session begins", node, failure.message());
+        return;
+    }
+    leader.session.each([&](const FetchSession::Held& held) {
+        Partition* partition = find(held.line.stream);
+        if (!partition || partition->placed != node)
+            return;
+        if (partition->offset > 0 && probe::planted("fetch_position_after_cut"))
+            ++partition->offset;
+        if (partition->replica == node)
+            partition->replica = -1;
+        if (is_lasting(failure.errc())) {
+            partition->not_before = now + config_.fetch_error_backoff;
+            tell(*partition, failure);
+        }
+        touch(*partition);
+    });
+    metadata_.refresh("fetch from broker {}: {}", node, failure.message());
 }
 
 bool Fetcher::on_partition(Partition& partition, const PartitionAnswer& answer, int32_t node, TimePoint now) {
@@ -116,19 +122,25 @@ bool Fetcher::on_partition(Partition& partition, const PartitionAnswer& answer, 
         return false;
     }
     partition.tries = 0;
-    const bool news = answer.high_watermark != partition.high || answer.log_start_offset > partition.low;
-    partition.high = answer.high_watermark;
-    partition.low = std::max(partition.low, answer.log_start_offset);
-    partition.last_stable = answer.last_stable_offset;
-    if (news)
-        sink_.on_watermarks(partition.stream, partition.low, partition.high);
+    on_marks(partition, {answer.high_watermark, answer.last_stable_offset, answer.log_start_offset});
     if (answer.preferred_read_replica >= 0 && answer.preferred_read_replica != node) {
         partition.replica = answer.preferred_read_replica;
         partition.replica_until = now + config_.metadata_max_age;
+        due_.emplace(partition.replica_until, partition.stream);
+        touch(partition);
     }
     const bool records = on_records(partition, answer, now);
-    check_end(partition, answer);
+    check_end(partition);
     return records;
+}
+
+void Fetcher::on_marks(Partition& partition, const FetchSession::Marks& marks) {
+    const bool news = marks.high_watermark != partition.high || marks.log_start > partition.low;
+    partition.high = marks.high_watermark;
+    partition.low = std::max(partition.low, marks.log_start);
+    partition.last_stable = marks.last_stable;
+    if (news)
+        sink_.on_watermarks(partition.stream, partition.low, partition.high);
 }
 
 bool Fetcher::on_records(Partition& partition, const PartitionAnswer& answer, TimePoint now) {
@@ -141,10 +153,12 @@ bool Fetcher::on_records(Partition& partition, const PartitionAnswer& answer, Ti
         if (partition.max_bytes < config_.receive_message_max_bytes) {
             partition.max_bytes =
                 std::min<int64_t>(partition.max_bytes * 2, config_.receive_message_max_bytes);
+            touch(partition);
             return false;
         }
         tell(partition, Error(Errc::msg_size_too_large, "a batch is larger than receive.message.max.bytes"));
         partition.not_before = now + config_.fetch_error_backoff;
+        touch(partition);
         return false;
     }
     Error error = summary.error;
@@ -156,6 +170,7 @@ bool Fetcher::on_records(Partition& partition, const PartitionAnswer& answer, Ti
     if (error) {
         tell(partition, std::move(error));
         partition.not_before = now + config_.fetch_error_backoff;
+        touch(partition);
         return false;
     }
     FetchedSlice slice{
@@ -183,6 +198,7 @@ bool Fetcher::on_records(Partition& partition, const PartitionAnswer& answer, Ti
         answer.high_watermark
     );
     partition.offset = summary.next;
+    touch(partition);
     partition.from_tail = false;
     partition.served = ++answers_;
     const auto size = static_cast<int64_t>(slice.records.size());
@@ -198,12 +214,11 @@ bool Fetcher::on_records(Partition& partition, const PartitionAnswer& answer, Ti
 
 // Its own trigger, not the absence of records: told once each time reading gets to the end. An end that lies behind
 // what was read is not one: it was taken before the records, or a new leader does not know yet how far they go.
-void Fetcher::check_end(Partition& partition, const PartitionAnswer& answer) {
+void Fetcher::check_end(Partition& partition) {
     if (!config_.enable_partition_eof)
         return;
-    const bool stable =
-        config_.isolation == config::Isolation::read_committed && answer.last_stable_offset >= 0;
-    const int64_t end = stable ? answer.last_stable_offset : answer.high_watermark;
+    const bool stable = config_.isolation == config::Isolation::read_committed && partition.last_stable >= 0;
+    const int64_t end = stable ? partition.last_stable : partition.high;
     if (partition.offset != end || partition.offset == partition.end_told)
         return;
     partition.end_told = partition.offset;
@@ -224,14 +239,14 @@ void Fetcher::on_partition_error(Partition& partition, Errc error, int32_t node,
     const bool from_replica = partition.replica >= 0 && partition.replica == node;
     if (from_replica)
         partition.replica = -1; // whatever it is, the leader knows better
+    touch(partition);
     if (error == Errc::offset_out_of_range) {
         if (from_replica)
             return;
         const std::string why = fmt::format("offset {} is out of range", partition.offset);
         if (partition.from_tail) {
             partition.from_tail = false;
-            partition.offset = offset_beginning; // fewer messages than asked for are left
-            partition.become(State::need_offset);
+            look_up(partition, offset_beginning); // fewer messages than asked for are left
         } else {
             reset_position(partition, why);
         }
@@ -252,6 +267,7 @@ void Fetcher::on_partition_error(Partition& partition, Errc error, int32_t node,
                                    std::chrono::seconds(1), config_.fetch_error_backoff * 10
                                )
                              : config_.fetch_error_backoff);
+        touch(partition);
         tell(partition, Error(error));
     }
 }

@@ -19,9 +19,10 @@ void Fetcher::start_at(Partition& partition, int64_t offset) {
     partition.offset = offset;
     if (offset >= 0) {
         partition.become(State::reading);
+        touch(partition);
     } else if (offset == offset_beginning || offset == offset_end || offset <= offset_tail(0)) {
         partition.from_tail = offset <= offset_tail(0);
-        partition.become(State::need_offset);
+        look_up(partition, offset);
     } else {
         reset_position(partition, "there is no stored offset");
     }
@@ -32,16 +33,28 @@ void Fetcher::reset_position(Partition& partition, const std::string& why) {
     partition.end_told = -1;
     if (config_.auto_offset_reset == OffsetReset::error) {
         partition.become(State::stopped);
+        touch(partition);
         tell(partition, Error(Errc::_auto_offset_reset, why));
         return;
     }
-    partition.offset = config_.auto_offset_reset == OffsetReset::earliest ? offset_beginning : offset_end;
+    look_up(partition, config_.auto_offset_reset == OffsetReset::earliest ? offset_beginning : offset_end);
+}
+
+void Fetcher::look_up(Partition& partition, int64_t offset) {
+    partition.offset = offset;
     partition.become(State::need_offset);
+    lookups_.insert(partition.stream);
+    touch(partition);
 }
 
 void Fetcher::ask_offsets(TimePoint now, TimePoint& next) {
     std::map<int32_t, std::vector<Partition*>> by_leader;
-    for (auto& [stream, partition] : partitions_) {
+    std::erase_if(lookups_, [&](StreamId stream) {
+        const Partition* partition = find(stream);
+        return !partition || (partition->state != State::need_offset && partition->state != State::asking);
+    });
+    for (const StreamId stream : lookups_) {
+        Partition& partition = *find(stream);
         if (partition.state != State::need_offset || partition.leader < 0)
             continue;
         if (partition.not_before > now)
@@ -111,6 +124,7 @@ void Fetcher::on_offset(Partition& partition, Errc error, int64_t offset, TimePo
             offset = std::max<int64_t>(0, offset - (offset_tail(0) - partition.offset));
         partition.offset = offset;
         partition.become(State::reading);
+        touch(partition);
         log_.debug(
             LogContext::fetch,
             "OFFSET",
@@ -131,6 +145,7 @@ void Fetcher::on_offset(Partition& partition, Errc error, int64_t offset, TimePo
     if (needs_metadata_refresh(error) || is_on_the_way(error)) {
         if (needs_metadata_refresh(error))
             partition.leader = -1; // until metadata say again
+        touch(partition);
         metadata_.refresh(
             "offset of {}[{}]: {}", partition.where.topic, partition.where.partition, error_name(error)
         );

@@ -1,12 +1,13 @@
 // Reads partitions: finds where to start (ListOffsets), keeps one fetch in flight per leader, asks for what
 // there is demand for, judges every partition's answer. Knows neither users' threads nor what is inside a
-// batch beyond its header.
+// batch beyond its header. What has not changed costs nothing: a partition is looked at when it was touched.
 #pragma once
 
 #include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@
 #include "core/cluster/metadata.hpp"
 #include "core/core.hpp"
 #include "core/events.hpp"
+#include "core/fetch/fetch_session.hpp"
 #include "core/fetch/fetch_sink.hpp"
 
 namespace ottla::core {
@@ -83,7 +85,6 @@ private:
         State state = State::need_offset;
         int64_t offset; ///< next to fetch
         bool paused = false;
-        bool in_flight = false;
         bool from_tail = false; ///< started at offset_tail(n): falls back to the beginning
         int64_t max_bytes;
         int64_t waiting_messages = 0; ///< delivered and not used up
@@ -105,6 +106,9 @@ private:
         std::shared_ptr<const std::atomic<int64_t>> position{};
         Received* received = nullptr;
         uint64_t served = 0; ///< number of the last answer that brought records: who waits longest goes first
+        int32_t placed = -1;  ///< the broker in whose session it is, or will be with the next request
+        bool touched = false; ///< listed there as changed
+        bool starved = false; ///< left out there for lack of demand
 
         int32_t node() const { return replica >= 0 ? replica : leader; }
 
@@ -121,19 +125,9 @@ private:
         /// How long the broker may wait while some partition is left out for lack of demand: short at first,
         /// since that partition would have to wait for the answer too; doubled by every empty answer.
         Duration short_wait{};
-    };
-
-    /// What was asked, in the order of the request.
-    struct Asked {
-        struct Topic {
-            std::string name;
-            Uuid id;
-            std::vector<std::pair<int32_t, StreamId>> partitions;
-        };
-
-        int32_t node;
-        bool left_out;
-        std::vector<Topic> topics;
+        FetchSession session{};
+        std::vector<StreamId> touched{}; ///< to be looked at before the next request
+        size_t starved = 0;              ///< partitions left out
     };
 
     using FetchAnswer = msg::fetch_response::FetchResponse;
@@ -141,7 +135,10 @@ private:
 
     void gather_partition(PartitionMetrics& one, const Partition& partition) const;
     Partition* find(StreamId stream);
-    bool has_demand(const Partition& partition) const;
+    bool has_room() const { return waiting_bytes_ < config_.queued_max_kbytes * 1024; }
+
+    bool is_starved(const Partition& partition) const { return partition.waiting_messages >= config_.queued_min_messages; }
+
     void apply_credits(FetchSink::Wake wake);
     void find_leaders(TimePoint now);
     void find_leader(Partition& partition, TimePoint now);
@@ -149,19 +146,28 @@ private:
 
     // --- where to start
     void start_at(Partition& partition, int64_t offset);
+    void look_up(Partition& partition, int64_t offset);
     void reset_position(Partition& partition, const std::string& why);
     void ask_offsets(TimePoint now, TimePoint& next);
     void send_list_offsets(int32_t node, std::vector<Partition*> partitions);
     void on_offset(Partition& partition, Errc error, int64_t offset, TimePoint now);
 
     // --- fetching
+    void touch(Partition& partition);
+    void set_starved(Partition& partition, bool starved);
+    void touch_due(TimePoint now);
+    void settle(TimePoint now);
+    void settle(int32_t node, Leader& leader, Partition& partition, TimePoint now);
     TimePoint plan_fetches(TimePoint now);
-    void send_fetch(int32_t node, std::vector<Partition*> partitions, bool left_out);
-    void on_fetch(const Asked& asked, CallResult<FetchAnswer> result, TimePoint now);
+    void send_fetch(int32_t node, Leader& leader);
+    void on_fetch(int32_t node, bool left_out, CallResult<FetchAnswer> result, TimePoint now);
+    void on_fetch_failure(int32_t node, Leader& leader, Error failure, TimePoint now);
+    Partition* find_read(const FetchSession::Held& held, int32_t node);
+    void on_marks(Partition& partition, const FetchSession::Marks& marks);
     bool on_partition(Partition& partition, const PartitionAnswer& answer, int32_t node, TimePoint now);
     bool on_records(Partition& partition, const PartitionAnswer& answer, TimePoint now);
     void on_partition_error(Partition& partition, Errc error, int32_t node, TimePoint now);
-    void check_end(Partition& partition, const PartitionAnswer& answer);
+    void check_end(Partition& partition);
     void tell(const Partition& partition, Error error);
     void back_off(Partition& partition, TimePoint now);
 
@@ -177,6 +183,9 @@ private:
     std::map<TopicPartition, Received> received_; ///< for good
     std::map<StreamId, Partition> partitions_;
     std::map<int32_t, Leader> leaders_;
+    std::set<std::pair<TimePoint, StreamId>> due_; ///< when to touch
+    std::set<StreamId> lookups_;                   ///< at least those whose start is not known
+    std::set<StreamId> unknown_;                   ///< at least those whose topic is not known
     int64_t waiting_bytes_ = 0;          ///< of all partitions that are not paused
     config::Isolation lookup_isolation_; ///< of ListOffsets
     uint64_t metadata_version_ = ~uint64_t{0};

@@ -1,13 +1,15 @@
 // Fetch v4-18. v5 adds log start offsets, v7 sessions, v9 leader epochs, v12 the last fetched epoch
 // (truncation shows as a diverging epoch), v13 topic ids, v15 moves the replica id, v16 adds addresses of
-// leaders (KIP-951). Sessions are never granted: every answer has session id 0, which is a broker's right
-// when its cache is full. Readers of committed records get nothing at or beyond the last stable offset, and are told
+// leaders (KIP-951). What sessions keep is in fetch_sessions.hpp. Readers of committed records get nothing at or beyond the last stable offset, and are told
 // which transactions were aborted.
 #include <algorithm>
+#include <list>
+#include <memory>
 
 #include <ottla/msg/fetch.hpp>
 
 #include "mock/api/handler.hpp"
+#include "mock/fetch_sessions.hpp"
 
 namespace ottla::mock::api {
 namespace {
@@ -17,6 +19,8 @@ using msg::fetch_response::PartitionData;
 
 /// Whatever the client allows: fetch.max.bytes of the broker.
 constexpr int32_t largest_answer = 55 * 1024 * 1024;
+constexpr int16_t first_with_sessions = 7;
+constexpr int16_t first_by_id = 13;
 
 struct Budget {
     size_t left;
@@ -68,12 +72,14 @@ void read(
     }
 }
 
-/// The whole answer as things stand now, and how much is in it.
+/// What is read, as things stand now.
 struct Gathered {
-    msg::FetchResponse response;
+    /// With the partition of the session it is, if any.
+    std::vector<std::pair<const FetchedPartition*, PartitionData>> partitions;
+    std::vector<msg::fetch_response::NodeEndpoint> endpoints;
     size_t bytes = 0;
     bool has_news = false; ///< an error or a diverging epoch, for which nobody should wait
-    std::vector<PartitionRef> partitions;
+    std::vector<PartitionRef> waits_in;
 };
 
 void gather_one(
@@ -93,7 +99,7 @@ void gather_one(
     if (partition)
         out.aborted_transactions = std::nullopt;
     Errc error = call.injected;
-    if (error == Errc::no_error && !topic && call.version >= 13)
+    if (error == Errc::no_error && !topic && call.version >= first_by_id)
         error = Errc::unknown_topic_id;
     if (error == Errc::no_error)
         error = check_leader(call, partition, wanted.current_leader_epoch);
@@ -101,7 +107,7 @@ void gather_one(
     if (error == Errc::no_error) {
         read(call, partition->log, wanted, level, budget, out);
         all.has_news = all.has_news || out.error_code != 0 || out.diverging_epoch.epoch >= 0;
-        all.partitions.push_back({topic->id, wanted.partition});
+        all.waits_in.push_back({topic->id, wanted.partition});
         return;
     }
     all.has_news = true;
@@ -109,7 +115,7 @@ void gather_one(
     if (tells_leader && partition && call.version >= 16) {
         out.current_leader.leader_id = partition->leader;
         out.current_leader.leader_epoch = partition->leader_epoch;
-        add_endpoint(cluster, partition->leader, all.response.node_endpoints);
+        add_endpoint(cluster, partition->leader, all.endpoints);
     }
 }
 
@@ -117,60 +123,134 @@ ReadLevel level_of(const msg::FetchRequest& request) {
     return request.isolation_level == 1 ? ReadLevel::committed : ReadLevel::uncommitted;
 }
 
-Gathered gather(ClusterCore& cluster, const Call& call, const msg::FetchRequest& request) {
+/// A request, with what is read by it: as it says itself, or as its session says.
+struct Reading {
+    msg::FetchRequest request;
+    std::shared_ptr<FetchSession> session; ///< that it goes on with
+    int32_t epoch = 0;                     ///< of the session then
+    std::list<FetchedPartition> own;       ///< without one
+
+    const std::list<FetchedPartition>& partitions() const { return session ? session->partitions : own; }
+};
+
+Gathered gather(ClusterCore& cluster, const Call& call, const Reading& reading) {
     Gathered all;
-    const auto limit = static_cast<size_t>(std::clamp(request.max_bytes, 0, largest_answer));
+    const auto limit = static_cast<size_t>(std::clamp(reading.request.max_bytes, 0, largest_answer));
     Budget budget{limit};
-    for (const auto& wanted : request.topics) {
-        Topic* topic = find_topic(cluster, call.version >= 13, wanted.topic, wanted.topic_id);
-        auto& out = all.response.responses.emplace_back();
-        out.topic = wanted.topic;
-        out.topic_id = wanted.topic_id;
-        for (const auto& partition : wanted.partitions)
-            gather_one(cluster, call, topic, partition, level_of(request), budget, all, out.partitions.emplace_back());
+    const FetchedPartition* before = nullptr;
+    Topic* topic = nullptr;
+    for (const FetchedPartition& wanted : reading.partitions()) {
+        if (!before || before->topic != wanted.topic || before->topic_id != wanted.topic_id)
+            topic = find_topic(cluster, call.version >= first_by_id, wanted.topic, wanted.topic_id);
+        before = &wanted;
+        auto& out = all.partitions.emplace_back(&wanted, PartitionData{}).second;
+        gather_one(cluster, call, topic, wanted.asked, level_of(reading.request), budget, all, out);
+        all.bytes += out.records.size();
     }
-    for (const auto& topic : all.response.responses)
-        for (const auto& partition : topic.partitions)
-            all.bytes += partition.records.size();
     return all;
 }
 
-/// An error of the whole answer. An injected error is one when it speaks of sessions, else every partition's.
-Errc check_session(const Call& call, const msg::FetchRequest& request) {
-    const bool is_of_session = call.injected == Errc::fetch_session_id_not_found ||
-                               call.injected == Errc::invalid_fetch_session_epoch ||
-                               call.injected == Errc::fetch_session_topic_id_error;
-    if (is_of_session)
-        return call.injected;
-    const bool full = request.session_epoch == 0 || request.session_epoch == -1;
-    return full || request.session_id == 0 ? Errc::no_error : Errc::fetch_session_id_not_found;
+void add(msg::FetchResponse& response, const FetchedPartition& wanted, PartitionData data) {
+    auto& topics = response.responses;
+    if (topics.empty() || topics.back().topic != wanted.topic || topics.back().topic_id != wanted.topic_id) {
+        auto& out = topics.emplace_back();
+        out.topic = wanted.topic;
+        out.topic_id = wanted.topic_id;
+    }
+    topics.back().partitions.push_back(std::move(data));
+}
+
+Outcome fail(const Call& call, Errc error) {
+    msg::FetchResponse response;
+    response.error_code = code(error);
+    return reply(call, response);
+}
+
+/// The answer: in a session only what the reader does not know, else everything, and a session if it wants one and may.
+Outcome answer(ClusterCore& cluster, const Call& call, Reading& reading, Gathered now) {
+    msg::FetchResponse response;
+    response.node_endpoints = std::move(now.endpoints);
+    if (reading.session) {
+        FetchSession& session = *reading.session;
+        if (session.epoch != reading.epoch)
+            return fail(call, Errc::invalid_fetch_session_epoch); // another request went on with it meanwhile
+        response.session_id = session.partitions.empty() ? 0 : session.id;
+        auto place = session.partitions.begin();
+        for (auto& [wanted, data] : now.partitions) {
+            const auto here = place++; // which `note` may move to the end
+            if (session.note(here, data))
+                add(response, *wanted, std::move(data));
+        }
+        return reply(call, response);
+    }
+    std::shared_ptr<FetchSession> session;
+    if (call.version >= first_with_sessions && reading.request.session_epoch == 0)
+        session = cluster.fetch_sessions(call.broker).begin(now.partitions.size(), call.version >= first_by_id, call.now);
+    for (auto& [wanted, data] : now.partitions) {
+        if (session)
+            session->add(
+                {wanted->topic, wanted->topic_id, wanted->asked, data.error_code == 0 ? data.high_watermark : -1, data.log_start_offset}
+            );
+        add(response, *wanted, std::move(data));
+    }
+    response.session_id = session ? session->id : 0;
+    return reply(call, response);
+}
+
+bool is_of_session(Errc error) {
+    return error == Errc::fetch_session_id_not_found || error == Errc::invalid_fetch_session_epoch ||
+           error == Errc::fetch_session_topic_id_error;
+}
+
+/// Goes on with the request's session, or ends it when the request is for a new one, or for none.
+Result<Reading> begin(ClusterCore& cluster, const Call& call, msg::FetchRequest& request) {
+    Reading reading;
+    FetchSessions& sessions = cluster.fetch_sessions(call.broker);
+    const bool full = request.session_epoch == 0 || request.session_epoch == -1 || call.version < first_with_sessions;
+    if (full) {
+        sessions.end(request.session_id);
+        for (const auto& topic : request.topics)
+            for (const auto& asked : topic.partitions)
+                reading.own.push_back({topic.topic, topic.topic_id, asked});
+    } else {
+        auto session = sessions.go_on(request, call.version >= first_by_id, call.now);
+        if (!session)
+            return session.error();
+        reading.session = std::move(*session);
+        reading.epoch = reading.session->epoch;
+    }
+    reading.request = std::move(request);
+    return reading;
 }
 
 Outcome act(ClusterCore& cluster, const Call& call, msg::FetchRequest& request) {
-    if (const Errc error = check_session(call, request); error != Errc::no_error && call.version >= 7) {
-        msg::FetchResponse response;
-        response.error_code = code(error);
-        return reply(call, response);
-    }
-    Gathered now = gather(cluster, call, request);
-    const bool enough = static_cast<int64_t>(now.bytes) >= request.min_bytes || request.max_wait_ms <= 0;
-    if (enough || now.has_news || now.partitions.empty())
-        return reply(call, now.response);
+    if (is_of_session(call.injected) && call.version >= first_with_sessions)
+        return fail(call, call.injected);
+    auto begun = begin(cluster, call, request);
+    if (!begun)
+        return fail(call, begun.error().errc());
+    Reading& reading = *begun;
+    Gathered now = gather(cluster, call, reading);
+    const int32_t min_bytes = reading.request.min_bytes;
+    const int32_t max_wait_ms = reading.request.max_wait_ms;
+    const bool enough = static_cast<int64_t>(now.bytes) >= min_bytes || max_wait_ms <= 0;
+    if (enough || now.has_news || now.waits_in.empty())
+        return answer(cluster, call, reading, std::move(now));
 
     cluster.wait_for(
         call.connection,
-        std::move(now.partitions),
-        request.min_bytes - static_cast<int64_t>(now.bytes),
-        level_of(request)
+        std::move(now.waits_in),
+        min_bytes - static_cast<int64_t>(now.bytes),
+        level_of(reading.request)
     );
     Outcome outcome;
     outcome.kind = Outcome::Kind::parked;
-    outcome.deadline = call.now + std::chrono::milliseconds(request.max_wait_ms);
-    outcome.resume = [&cluster, call, request = std::move(request)](TimePoint when) {
+    outcome.deadline = call.now + std::chrono::milliseconds(max_wait_ms);
+    outcome.resume = [&cluster, call, reading = std::move(reading)](TimePoint when) mutable {
         Call later = call;
         later.now = when;
-        Gathered then = gather(cluster, later, request);
-        return reply(later, then.response);
+        Gathered then = gather(cluster, later, reading);
+        return answer(cluster, later, reading, std::move(then));
     };
     return outcome;
 }

@@ -69,6 +69,14 @@ error_code MockCluster::create_topic(const std::string& topic, int partitions, i
     });
 }
 
+error_code MockCluster::delete_topic(const std::string& topic) {
+    return server_->call([&](ClusterCore& core, TimePoint now) {
+        const Error error = core.delete_topic(topic);
+        core.poll(now); // whoever waits for records of it hears of it
+        return error.code;
+    });
+}
+
 std::optional<std::pair<int64_t, int64_t>>
 MockCluster::offsets(const std::string& topic, int32_t partition) const {
     using Range = std::optional<std::pair<int64_t, int64_t>>;
@@ -133,6 +141,10 @@ std::optional<int32_t> MockCluster::coordinator(Coordinator kind, const std::str
         const int32_t broker = core.find_coordinator(kind_of(kind), key, now);
         return broker == -1 ? std::nullopt : std::optional(broker);
     });
+}
+
+size_t MockCluster::fetch_sessions(int32_t broker) const {
+    return server_->call([&](ClusterCore& core, TimePoint) { return core.fetch_sessions(broker).count(); });
 }
 
 error_code MockCluster::move_coordinator(Coordinator kind, const std::string& key, int32_t broker) {

@@ -30,7 +30,7 @@ TEST_CASE("fetches from an absolute offset and goes on when the answer has arriv
     CHECK(first->node() == 1);
     CHECK(first->asked() == Lines{"0@5"});
     CHECK(first->request.session_id == 0);
-    CHECK(first->request.session_epoch == -1);
+    CHECK(first->request.session_epoch == 0);
     CHECK(first->request.isolation_level == 1);
     CHECK(first->request.max_wait_ms == 500);
     CHECK(first->request.topics[0].topic_id == world.topic_id);

@@ -216,14 +216,3 @@ TEST_CASE("an injected error is the session's or each partition's, as the error 
     CHECK(second.error_code == number(Errc::fetch_session_id_not_found));
     CHECK(second.responses.empty());
 }
-
-TEST_CASE("sessions are not granted, and a session that a client claims is unknown") {
-    ClusterWorld world;
-    world.create("t", 1);
-    auto request = fetch_request("t", 0, 0, {.max_wait_ms = 0});
-    request.session_epoch = 0;
-    CHECK(world.ask(request, version).session_id == 0);
-    request.session_id = 5;
-    request.session_epoch = 1;
-    CHECK(world.ask(request, version).error_code == number(Errc::fetch_session_id_not_found));
-}

@@ -1,0 +1,149 @@
+// What is asked next, and of whom: partitions that were touched are put into the session of their broker or taken out.
+#include <algorithm>
+
+#include "core/fetch/fetcher.hpp"
+
+namespace ottla::core {
+namespace {
+
+constexpr int16_t last_by_name = 12; // from 13 on, topics go by id alone (KIP-516)
+
+} // namespace
+
+void Fetcher::touch(Partition& partition) {
+    if (const int32_t node = partition.node(); node != partition.placed) {
+        set_starved(partition, false);
+        if (partition.placed >= 0)
+            leaders_[partition.placed].touched.push_back(partition.stream);
+        partition.placed = node;
+        partition.touched = false;
+    }
+    if (partition.placed >= 0 && !std::exchange(partition.touched, true))
+        leaders_[partition.placed].touched.push_back(partition.stream);
+}
+
+void Fetcher::set_starved(Partition& partition, bool starved) {
+    if (partition.starved == starved)
+        return;
+    partition.starved = starved;
+    size_t& count = leaders_[partition.placed].starved;
+    count = starved ? count + 1 : count - 1;
+}
+
+void Fetcher::touch_due(TimePoint now) {
+    while (!due_.empty() && due_.begin()->first <= now) {
+        if (Partition* partition = find(due_.begin()->second))
+            touch(*partition);
+        due_.erase(due_.begin());
+    }
+}
+
+// While a request is under way its session must stay as it was asked for.
+void Fetcher::settle(TimePoint now) {
+    for (bool again = true; std::exchange(again, false);)
+        for (auto& [node, leader] : leaders_) {
+            if (leader.in_flight || leader.touched.empty())
+                continue;
+            again = true; // it may have touched others
+            for (const StreamId stream : std::exchange(leader.touched, {})) {
+                Partition* partition = find(stream);
+                if (partition && partition->placed == node)
+                    settle(node, leader, *partition, now);
+                else
+                    leader.session.take_out(stream);
+            }
+        }
+}
+
+void Fetcher::settle(int32_t node, Leader& leader, Partition& partition, TimePoint now) {
+    partition.touched = false;
+    if (partition.replica >= 0 && partition.replica_until <= now) {
+        partition.replica = -1; // the leader is asked again which one is best
+        touch(partition);
+    }
+    bool reads = partition.placed == node && partition.state == State::reading && !partition.paused;
+    if (reads && partition.not_before > now) {
+        due_.emplace(partition.not_before, partition.stream);
+        reads = false;
+    }
+    if (partition.placed == node)
+        set_starved(partition, reads && is_starved(partition));
+    if (!reads || partition.starved)
+        return leader.session.take_out(partition.stream);
+    leader.session.put(
+        partition.where,
+        partition.topic_id,
+        {
+            .stream = partition.stream,
+            .offset = partition.offset,
+            .max_bytes = static_cast<int32_t>(partition.max_bytes),
+            .leader_epoch = partition.leader_epoch,
+            .served = partition.served,
+        }
+    );
+}
+
+TimePoint Fetcher::plan_fetches(TimePoint now) {
+    settle(now);
+    TimePoint next = due_.empty() ? never : due_.begin()->first;
+    std::vector<std::pair<const int32_t, Leader>*> ready;
+    bool starving = false;
+    for (auto& entry : leaders_) {
+        const Leader& leader = entry.second;
+        if (leader.in_flight)
+            continue;
+        starving |= leader.starved != 0;
+        if (leader.session.empty())
+            continue;
+        if (leader.not_before > now)
+            next = std::min(next, leader.not_before);
+        else if (has_room())
+            ready.push_back(&entry);
+        else
+            starving = true;
+    }
+    if (starving) {
+        apply_credits(FetchSink::Wake::on_next_credit);
+        if (!credits_.empty())
+            return plan_fetches(now); // credits only ever add demand, so this ends
+    }
+    for (auto* entry : ready)
+        send_fetch(entry->first, entry->second);
+    return next;
+}
+
+void Fetcher::send_fetch(int32_t node, Leader& leader) {
+    using namespace std::chrono;
+    auto wait = config_.fetch_wait_max;
+    const bool left_out = leader.starved != 0;
+    if (left_out) {
+        if (leader.short_wait == Duration::zero())
+            leader.short_wait = milliseconds(10);
+        wait = std::min(wait, duration_cast<milliseconds>(leader.short_wait));
+    }
+    msg::FetchRequest request;
+    request.max_wait_ms = static_cast<int32_t>(wait.count());
+    request.min_bytes = config_.fetch_min_bytes;
+    request.max_bytes = config_.fetch_max_bytes;
+    request.isolation_level = config_.isolation == config::Isolation::read_committed ? 1 : 0;
+    request.rack_id = config_.client_rack;
+    leader.session.write(request);
+    leader.in_flight = true;
+    CallOptions options{
+        .timeout = config_.socket_timeout + wait, .lane = Lane::fetch, .client = client_, .retry = false};
+    if (leader.session.by_name())
+        options.max_version = last_by_name;
+    call<msg::FetchRequest>(
+        caller_,
+        Node{node},
+        std::move(request),
+        options,
+        scope_,
+        [this, node, left_out](CallResult<FetchAnswer> result, TimePoint now) {
+            on_fetch(node, left_out, std::move(result), now);
+            wake();
+        }
+    );
+}
+
+} // namespace ottla::core

@@ -1,0 +1,84 @@
+// Fetch sessions between consumer and brokers (KIP-227).
+#include "catch.hpp"
+#include "mock/consumer_world.hpp"
+
+using namespace ottla;
+using namespace ottla::test;
+
+namespace {
+
+constexpr int16_t fetch = 1;
+
+std::vector<TopicPartitionOffset> all_of(const std::string& topic, int32_t partitions) {
+    std::vector<TopicPartitionOffset> all;
+    for (int32_t i = 0; i < partitions; ++i)
+        all.push_back({.topic = topic, .partition = i, .offset = 0});
+    return all;
+}
+
+} // namespace
+
+TEST_CASE("consumers read in sessions, and through all that ends one", "[mock][consumer]") {
+    ConsumerWorld world;
+    world.cluster.create_topic("t", 20);
+    Consumer consumer(world.config());
+    consumer.assign(all_of("t", 20));
+    const auto next = [&](int32_t partition, const std::string& value) {
+        world.fill("t", partition, 1, value);
+        CHECK(values_of(consumer, 1) == std::vector{value + "0"});
+    };
+    next(3, "a");
+    CHECK(world.cluster.fetch_sessions(1) == 1);
+    next(4, "b");
+    for (const Errc error : {Errc::fetch_session_id_not_found, Errc::invalid_fetch_session_epoch, Errc::fetch_session_topic_id_error}) {
+        world.cluster.fail_next(fetch, 1, error);
+        next(3, "c");
+    }
+    world.cluster.drop_reply_next(fetch, 1);
+    next(5, "d");
+    world.cluster.stop(1);
+    CHECK(world.cluster.fetch_sessions(1) == 0);
+    world.cluster.start(1);
+    next(3, "e");
+    consumer.pause({{"t", 3}});
+    next(4, "f");
+    consumer.resume({{"t", 3}});
+    consumer.seek({.topic = "t", .partition = 4, .offset = 0});
+    CHECK(values_of(consumer, 2) == std::vector<std::string>{"b0", "f0"});
+    next(3, "g");
+    CHECK(world.cluster.fetch_sessions(1) == 1);
+}
+
+TEST_CASE("consumers read from brokers that have no room for a session", "[mock][consumer]") {
+    ConsumerWorld world({.fetch_session_slots = 1});
+    world.cluster.create_topic("t", 2);
+    Consumer first(world.config());
+    first.assign(all_of("t", 2));
+    world.fill("t", 0, 1, "a");
+    CHECK(values_of(first, 1) == std::vector<std::string>{"a0"});
+    Consumer second(world.config());
+    second.assign(all_of("t", 2));
+    CHECK(values_of(second, 1) == std::vector<std::string>{"a0"});
+    for (int i = 0; i < 5; ++i) {
+        world.fill("t", 1, 1, "b");
+        CHECK(values_of(first, 1) == std::vector<std::string>{"b0"});
+        CHECK(values_of(second, 1) == std::vector<std::string>{"b0"});
+    }
+    CHECK(world.cluster.fetch_sessions(1) == 1);
+}
+
+TEST_CASE("a topic that is deleted and created again is read in a session", "[mock][consumer]") {
+    ConsumerWorld world({.auto_create_topics = false});
+    world.cluster.create_topic("t", 1);
+    world.cluster.create_topic("other", 1);
+    Consumer consumer(world.config());
+    consumer.assign({{.topic = "t", .partition = 0, .offset = 0}, {.topic = "other", .partition = 0, .offset = 0}});
+    world.fill("t", 0, 2, "a");
+    CHECK(values_of(consumer, 2) == std::vector<std::string>{"a0", "a1"});
+    world.cluster.delete_topic("t");
+    world.fill("other", 0, 1, "b");
+    CHECK(values_of(consumer, 1) == std::vector<std::string>{"b0"});
+    world.cluster.create_topic("t", 1);
+    world.fill("t", 0, 1, "c");
+    CHECK(values_of(consumer, 1) == std::vector<std::string>{"c0"});
+}
