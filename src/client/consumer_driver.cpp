@@ -4,6 +4,7 @@
 #include "client/link_options.hpp"
 
 #include <algorithm>
+#include <fmt/format.h>
 #include <random>
 #include <string_view>
 
@@ -42,12 +43,53 @@ ConsumerDriver::ConsumerDriver(
         rung_.store(true, std::memory_order_release);
         loop_->notify();
     })
+    , memory_(
+          config_.memory_budget == 0
+              ? nullptr
+              : std::make_shared<MemoryBudget>(
+                    config_.memory_budget, [this] { on_memory_room(); }, [this](const MemoryBudget& memory) { on_memory_spent(memory); }
+                )
+      )
     , statistics_(config_.statistics_interval, [this](TimePoint now) { emit_statistics(now); })
     , auto_commit_(commits_by_itself() ? config_.auto_commit_interval : Duration::zero(), [this](TimePoint) { commit_and_tell(stored_.uncommitted()); }) {
     events_.set_waker([this] {
         callbacks_.store(true, std::memory_order_release);
         queue_.interrupt();
     });
+}
+
+ConsumerDriver::~ConsumerDriver() {
+    if (memory_)
+        memory_->close();
+}
+
+DecodeContext ConsumerDriver::decoding() const {
+    // What alone is larger than the budget can never be had.
+    const size_t largest =
+        memory_ ? std::min(codec::default_max_decompressed, static_cast<size_t>(memory_->limit())) : codec::default_max_decompressed;
+    return {.check_crcs = config_.check_crcs, .budget = memory_, .decoder = record::BatchDecoder(largest)};
+}
+
+void ConsumerDriver::on_memory_room() {
+    rung_.store(true, std::memory_order_release);
+    loop_->notify();
+    queue_.interrupt_all();
+}
+
+// At most once a minute.
+void ConsumerDriver::on_memory_spent(const MemoryBudget& memory) {
+    constexpr int64_t interval = 60'000'000'000;
+    const int64_t now = engine::Loop::now().time_since_epoch().count();
+    int64_t told = memory_told_.load(std::memory_order_relaxed);
+    if ((told == 0 || now - told >= interval) && memory_told_.compare_exchange_strong(told, now))
+        events_.on_log(
+            4, "MEMORY",
+            fmt::format(
+                "ottla.memory.budget of {} bytes is spent: {} bytes are in use, {} of them decompressed or views of records; reading goes "
+                "on when the application lets go of messages or records",
+                memory.limit(), memory.used(), memory.prepared()
+            )
+        );
 }
 
 void ConsumerDriver::start() {
@@ -57,6 +99,8 @@ void ConsumerDriver::start() {
     fetcher_.emplace(
         cluster_->caller(), cluster_->metadata(), queue_, config_, lane_owner, random_seed(), events_.log()
     );
+    if (memory_)
+        fetcher_->set_memory(memory_);
     starts_.emplace(
         cluster_->caller(), *fetcher_, queue_, config_, random_seed(), [this] { return committer_->idle(); }, events_.log()
     );

@@ -11,6 +11,7 @@
 #include "client/client_events.hpp"
 #include "client/consumer_queue.hpp"
 #include "client/interval_timer.hpp"
+#include "client/slice_reader.hpp"
 #include "client/stored_offsets.hpp"
 #include "config/client_config.hpp"
 #include "core/cluster/cluster.hpp"
@@ -30,6 +31,8 @@ public:
         std::shared_ptr<engine::Loop> loop, config::ClientConfig config, LogSink log, ErrorHandler on_error, Observers observers = {}
     );
 
+    ~ConsumerDriver() override;
+
     const config::ClientConfig& config() const { return config_; }
 
     const std::shared_ptr<engine::Loop>& loop() const { return loop_; }
@@ -42,6 +45,9 @@ public:
     ClientEvents& events() { return events_; }
 
     StoredOffsets& stored() { return stored_; }
+
+    /// With what a reader begins.
+    DecodeContext decoding() const;
 
     /// The application's polls, counted by impl.
     core::group::PollClock& poll_clock() { return poll_clock_; }
@@ -100,6 +106,8 @@ private:
     void on_step(const core::group::Rebalance& step) override;
     void on_trouble(const Error& error) override;
     void call_application();
+    void on_memory_room();
+    void on_memory_spent(const MemoryBudget& memory);
     void finish_step();
     Metrics gather(TimePoint now) const;
     void emit_statistics(TimePoint now);
@@ -111,6 +119,8 @@ private:
     StoredOffsets stored_;
     std::atomic<bool> rung_{false};
     std::atomic<bool> callbacks_{false};
+    const std::shared_ptr<MemoryBudget> memory_; ///< null: no limit
+    std::atomic<int64_t> memory_told_{0};        ///< by the steady clock, when the log was told that it is spent
     std::optional<core::Cluster> cluster_;
     std::optional<core::Fetcher> fetcher_;
     std::optional<core::CommittedStarts> starts_;

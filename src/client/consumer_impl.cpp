@@ -48,7 +48,7 @@ ConsumerImpl::make(const Config& config, const Engine& engine, ConsumerOptions o
 ConsumerImpl::ConsumerImpl(std::shared_ptr<ConsumerDriver> driver)
     : driver_(std::move(driver))
     , stores_(driver_->config().enable_auto_offset_store && !driver_->config().group_id.empty())
-    , context_{.check_crcs = driver_->config().check_crcs} {
+    , context_(driver_->decoding()) {
 }
 
 // --- assignment

@@ -100,8 +100,8 @@ private:
     };
     bool take_message(Message& out, Store store);
     bool take_records(Records& into);
-    /// Hands out records of the slice at hand.
-    void read_batch(Assigned& assigned, Records& into);
+    /// Hands out records of the slice at hand; false when the memory budget is spent.
+    bool read_batch(Assigned& assigned, Records& into);
     void begin_stream(Assigned& assigned, int64_t offset, Duration delay);
     void end_slice(Assigned& assigned);
     /// What the reader found cannot be read; reading begins anew at the same place after a pause.

@@ -102,6 +102,11 @@ bool ConsumerImpl::take_message(Message& out, Store store) {
             out = give_up_slice(*assigned);
             return true;
         }
+        if (step == SliceReader::Step::no_room) {
+            context_.budget->tell_spent();
+            sort_in(); // what waits there would end the wait for memory
+            return false;
+        }
         end_slice(*assigned);
     }
     return false;
@@ -151,8 +156,11 @@ bool ConsumerImpl::take_records(Records& into) {
         if (!assigned)
             break;
         if (assigned->reader.active()) {
-            read_batch(*assigned, into);
-            continue;
+            if (read_batch(*assigned, into))
+                continue;
+            context_.budget->tell_spent();
+            sort_in(); // what waits there would end the wait for memory
+            break;
         }
         Message event;
         if (Handout::take_event(*assigned, context_, event))
@@ -164,6 +172,7 @@ bool ConsumerImpl::take_records(Records& into) {
         Handout::lease(into, std::move(lease));
         records_out_ = true;
     }
+    Handout::charge(into, context_);
     return !into.empty();
 }
 
@@ -180,12 +189,13 @@ void ConsumerImpl::finish_records() {
         driver_->stored().finish(polls);
 }
 
-void ConsumerImpl::read_batch(Assigned& assigned, Records& into) {
+bool ConsumerImpl::read_batch(Assigned& assigned, Records& into) {
     const auto step = Handout::batch(assigned, context_, into, stores_ ? &lending_ : nullptr);
     if (step == SliceReader::Step::end)
         end_slice(assigned);
     else if (step == SliceReader::Step::bad)
         Handout::add(into, give_up_slice(assigned));
+    return step != SliceReader::Step::no_room;
 }
 
 void ConsumerImpl::poll_records(Records& into, std::chrono::milliseconds timeout) {

@@ -56,14 +56,21 @@ void ConsumerQueue::forget(core::StreamId stream) {
     std::erase_if(credits_, [stream](const core::Credit& c) { return c.stream == stream; });
 }
 
-void ConsumerQueue::drop_waiters() {
+void ConsumerQueue::interrupt_all() {
     std::lock_guard lock(mutex_);
-    take_waiter();
     interrupt();
-    for (const auto& [stream, arrivals] : apart_) {
-        arrivals->take_waiter();
+    for (const auto& [stream, arrivals] : apart_)
         arrivals->interrupt();
+}
+
+void ConsumerQueue::drop_waiters() {
+    {
+        std::lock_guard lock(mutex_);
+        take_waiter();
+        for (const auto& [stream, arrivals] : apart_)
+            arrivals->take_waiter();
     }
+    interrupt_all();
 }
 
 void ConsumerQueue::copy_watermarks(core::StreamId from, core::StreamId to) {

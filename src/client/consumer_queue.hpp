@@ -27,6 +27,8 @@ public:
     std::vector<core::Credit> untaken_credits() const override;
     /// Nothing more will come of this stream.
     void forget(core::StreamId stream);
+    /// Ends all waits: there may be memory again.
+    void interrupt_all();
     /// The executors of those who wait are about to end.
     void drop_waiters();
 

@@ -69,7 +69,7 @@ void Handout::recycle(Records& records, DecodeContext& context) {
     for (auto& batch : records.batches_) {
         batch.records_.clear();
         for (auto& bytes : batch.decompressed_)
-            context.decoder.recycle(std::move(bytes));
+            context.decoder.recycle(MemoryBudget::release(std::move(bytes)));
         batch.decompressed_.clear();
         batch.fetched_ = {};
         batch.topic_.reset();
@@ -79,6 +79,18 @@ void Handout::recycle(Records& records, DecodeContext& context) {
     records.events_.clear();
     records.count_ = 0;
     records.lease_.reset();
+    records.charge_.reset();
+    if (context.budget)
+        records.spare_.clear(); // it would not be counted
+}
+
+void Handout::charge(Records& records, DecodeContext& context) {
+    if (!context.budget || records.batches_.empty())
+        return;
+    size_t views = 0;
+    for (const auto& batch : records.batches_)
+        views += batch.records_.capacity();
+    records.charge_ = context.budget->charge(static_cast<int64_t>(views * sizeof(RecordView)));
 }
 
 void Handout::detach(Message& message) {

@@ -49,6 +49,8 @@ struct Handout {
     static void add(Records& into, Message event) { into.events_.push_back(std::move(event)); }
     static bool full(const Records& records) { return records.count_ >= max_views; }
     static void lease(Records& records, std::shared_ptr<void> lease) { records.lease_ = std::move(lease); }
+    /// Counts the memory of its views.
+    static void charge(Records& records, DecodeContext& context);
     /// Empties it and keeps its memory.
     static void recycle(Records& records, DecodeContext& context);
     static void detach(Message& message);

@@ -15,7 +15,7 @@ StreamImpl::StreamImpl(
     , consumer_(std::move(consumer))
     , reading_(std::move(reading))
     , paused_(paused)
-    , context_{.check_crcs = driver_->config().check_crcs} {
+    , context_(driver_->decoding()) {
 }
 
 // --- from the consumer
@@ -85,6 +85,9 @@ std::optional<StreamImpl::BadSlice> StreamImpl::take_some(Records& into) {
         } else if (step == SliceReader::Step::bad) {
             Handout::add(into, Handout::event(reading_, reader.error(), reader.position()));
             bad = {reading_.stream, reader.position()};
+        } else if (step == SliceReader::Step::no_room) {
+            context_.budget->tell_spent();
+            break;
         }
     }
     if (!loan.empty()) {
@@ -92,6 +95,7 @@ std::optional<StreamImpl::BadSlice> StreamImpl::take_some(Records& into) {
         driver_->stored().lend(reader_, std::move(loan), lease);
         Handout::lease(into, std::move(lease));
     }
+    Handout::charge(into, context_);
     return bad;
 }
 

@@ -21,7 +21,7 @@ void SliceReader::begin(core::FetchedSlice slice, DecodeContext& context) {
 void SliceReader::end(DecodeContext& context) {
     if (!std::exchange(active_, false))
         return;
-    context.decoder.recycle(std::move(decompressed_));
+    recycle(std::move(decompressed_), context);
     decompressed_ = {};
     slice_ = {};
     if (views_.capacity() > context.spare.capacity())
@@ -33,7 +33,7 @@ void SliceReader::end(DecodeContext& context) {
 SliceReader::Step SliceReader::next_batch(DecodeContext& context) {
     views_.clear();
     at_ = 0;
-    context.decoder.recycle(std::move(decompressed_));
+    recycle(std::move(decompressed_), context);
     decompressed_ = {};
     const int64_t before = position_;
     const Step step = decode_next(context, views_, decompressed_);
@@ -65,6 +65,7 @@ SliceReader::Step
 SliceReader::decode_next(DecodeContext& context, std::vector<RecordView>& into, Buffer& decompressed) {
     record::BatchView batch;
     for (;;) {
+        const auto here = walker_;
         const auto step = walker_.next(batch);
         if (!step) {
             error_ = step.error();
@@ -76,11 +77,17 @@ SliceReader::decode_next(DecodeContext& context, std::vector<RecordView>& into, 
         if (header.is_control() && header.magic == 2) {
             end_transaction(batch, context);
         } else if (batch.next_offset() > position_ && !is_aborted(header)) {
+            if (!admit(batch, context)) {
+                walker_ = here;
+                return Step::no_room;
+            }
             const size_t before = into.size();
             if (Error error = context.decoder.decode(batch, context.check_crcs, into, decompressed)) {
                 error_ = std::move(error);
                 return Step::bad;
             }
+            if (context.budget)
+                decompressed = context.budget->count(std::move(decompressed), MemoryBudget::Kind::prepared);
             const auto first = into.begin() + static_cast<std::ptrdiff_t>(before);
             if (into.size() > before && into.back().offset() > header.last_offset()) {
                 into.resize(before);
@@ -101,6 +108,20 @@ SliceReader::decode_next(DecodeContext& context, std::vector<RecordView>& into, 
         }
         position_ = std::max(position_, batch.next_offset());
     }
+}
+
+bool SliceReader::admit(const record::BatchView& batch, DecodeContext& context) {
+    constexpr int64_t usual_ratio = 4;
+    if (!context.budget)
+        return true;
+    int64_t bytes = batch.header.record_count * static_cast<int64_t>(sizeof(RecordView));
+    if (batch.header.compression() != Compression::none)
+        bytes += static_cast<int64_t>(batch.bytes.size()) * usual_ratio;
+    return context.budget->admit(bytes);
+}
+
+void SliceReader::recycle(Buffer bytes, DecodeContext& context) {
+    context.decoder.recycle(MemoryBudget::release(std::move(bytes)));
 }
 
 bool SliceReader::is_aborted(const record::BatchHeader& header) {

@@ -11,6 +11,7 @@
 #include <ottla/record.hpp>
 
 #include "core/fetch/fetch_sink.hpp"
+#include "base/memory_budget.hpp"
 #include "record/record_set.hpp"
 
 namespace ottla::client {
@@ -18,6 +19,7 @@ namespace ottla::client {
 /// What readers of one consumer share, so that memory is used again. From one thread at a time.
 struct DecodeContext {
     bool check_crcs = true;
+    std::shared_ptr<MemoryBudget> budget{}; ///< null: memory is not counted
     record::BatchDecoder decoder{};
     std::vector<RecordView> spare{};
 };
@@ -35,6 +37,7 @@ public:
     enum class Step {
         records, ///< there are some
         end,     ///< the slice is used up
+        no_room, ///< the memory budget is spent: once some is given back there may be more
         bad,     ///< see error(); nothing can be read beyond
     };
 
@@ -69,6 +72,8 @@ public:
 private:
     Step next_batch(DecodeContext& context);
     Step decode_next(DecodeContext& context, std::vector<RecordView>& into, Buffer& decompressed);
+    static bool admit(const record::BatchView& batch, DecodeContext& context);
+    static void recycle(Buffer bytes, DecodeContext& context);
     bool is_aborted(const record::BatchHeader& header);
     void end_transaction(const record::BatchView& batch, DecodeContext& context);
 

@@ -56,6 +56,11 @@ constexpr Property rows[] = {
     {.name = "queued.max.messages.kbytes", .scope = C, .kind = integer, .range = {1, 2'097'151}, .preset = "65536",
      .importance = medium, .target = &cfg::queued_max_kbytes,
      .doc = "and none is while so much waits in all, in units of 1024 bytes."},
+    {.name = "ottla.memory.budget", .scope = C, .kind = integer, .range = {0, 1'000'000'000'000}, .preset = "0",
+     .importance = medium, .target = &cfg::memory_budget,
+     .doc = "Bytes of memory for records of this consumer: what has been received, what of it is decompressed, and what the "
+            "application holds, with its views. When they are spent, nothing is fetched and nothing handed out until some are given "
+            "back; heartbeats and all else go on. 0: no limit but queued.max.messages.kbytes for what waits."},
     {.name = "fetch.queue.backoff.ms", .scope = C, .kind = integer, .range = {0, 300'000}, .preset = "1000",
      .importance = medium, .effect = later,
      .doc = "How often, in ms, to look whether there is room again. It is noticed at once."},

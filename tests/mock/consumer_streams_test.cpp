@@ -224,3 +224,16 @@ TEST_CASE("coroutines read a stream each", "[mock][consumer][stream]") {
     CHECK(seen == 40);
     CHECK(ended == 4);
 }
+
+TEST_CASE("a partition that is not read leaves room in a small queue", "[mock][consumer][stream]") {
+    ConsumerWorld world;
+    world.cluster.create_topic("t", 2);
+    Consumer consumer(world.config({{"queued.max.messages.kbytes", "20"}}));
+    for (int i = 0; i < 50; ++i)
+        for (const int32_t partition : {0, 1})
+            world.fill("t", partition, 20, std::string(100, 'x'));
+    consumer.assign(both());
+    auto idle = consumer.stream({"t", 0});
+    CHECK(values_of(consumer, 1000).size() == 1000);
+    CHECK(read(idle, 1000).size() == 1000);
+}

@@ -29,6 +29,7 @@ bool is_lasting(Errc error) {
 void Fetcher::on_fetch(int32_t node, bool left_out, CallResult<FetchAnswer> result, TimePoint now) {
     Leader& leader = leaders_[node];
     leader.in_flight = false;
+    reserved_ -= std::exchange(leader.reserved, 0);
     Error failure = result ? Error() : Error(result.error());
     if (result && result->response.error_code != 0)
         failure = Error(static_cast<Errc>(result->response.error_code));
@@ -46,6 +47,11 @@ void Fetcher::on_fetch(int32_t node, bool left_out, CallResult<FetchAnswer> resu
                 {broker.node_id, broker.host, static_cast<uint16_t>(broker.port), broker.rack.value_or("")}
             );
     leader.session.on_answer(answer.session_id, by_id);
+    CountFrames count(memory_.get());
+    for (auto& topic : answer.responses)
+        for (auto& data : topic.partitions)
+            for (Buffer& piece : data.records.pieces)
+                piece = count(std::move(piece));
 
     bool any_records = false;
     for (const auto& topic : answer.responses)

@@ -107,12 +107,29 @@ TimePoint Fetcher::plan_fetches(TimePoint now) {
         if (!credits_.empty())
             return plan_fetches(now); // credits only ever add demand, so this ends
     }
-    for (auto* entry : ready)
-        send_fetch(entry->first, entry->second);
+    for (auto* entry : ready) {
+        const int64_t max_bytes = allowance();
+        if (max_bytes == 0) { // memory that is given back wakes this, and so do credits
+            apply_credits(FetchSink::Wake::on_next_credit);
+            return credits_.empty() ? next : plan_fetches(now);
+        }
+        send_fetch(entry->first, entry->second, max_bytes);
+    }
     return next;
 }
 
-void Fetcher::send_fetch(int32_t node, Leader& leader) {
+int64_t Fetcher::allowance() {
+    const int64_t most = config_.fetch_max_bytes;
+    if (!memory_)
+        return std::max<int64_t>(most, 1);
+    const int64_t one = std::max<int64_t>(memory_->limit() / 16, 1); // what is asked for and does not come is lost to others
+    const int64_t room = memory_->room_to_receive(reserved_, one);
+    if (room == 0 && waiting_bytes_ == 0 && memory_->used() > memory_->limit() / 2) // it is not ours
+        memory_->tell_spent();
+    return std::min({most, one, room});
+}
+
+void Fetcher::send_fetch(int32_t node, Leader& leader, int64_t max_bytes) {
     using namespace std::chrono;
     auto wait = config_.fetch_wait_max;
     const bool left_out = leader.starved != 0;
@@ -124,7 +141,9 @@ void Fetcher::send_fetch(int32_t node, Leader& leader) {
     msg::FetchRequest request;
     request.max_wait_ms = static_cast<int32_t>(wait.count());
     request.min_bytes = config_.fetch_min_bytes;
-    request.max_bytes = config_.fetch_max_bytes;
+    request.max_bytes = static_cast<int32_t>(max_bytes);
+    leader.reserved = max_bytes;
+    reserved_ += max_bytes;
     request.isolation_level = config_.isolation == config::Isolation::read_committed ? 1 : 0;
     request.rack_id = config_.client_rack;
     leader.session.write(request);

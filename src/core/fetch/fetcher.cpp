@@ -22,11 +22,17 @@ Fetcher::Fetcher(
     , client_(client)
     , rng_(seed)
     , log_(log)
+    , queue_limit_(config.queued_max_kbytes * 1024)
     , lookup_isolation_(config.isolation) {
     metadata_.on_change(scope_, [this](TimePoint) { wake(); });
 }
 
 Fetcher::~Fetcher() = default;
+
+void Fetcher::set_memory(std::shared_ptr<MemoryBudget> memory) {
+    memory_ = std::move(memory);
+    queue_limit_ = std::min(queue_limit_, memory_->limit() / 2);
+}
 
 void Fetcher::add(FetchStart start, TimePoint now) {
     Partition partition{
@@ -34,7 +40,7 @@ void Fetcher::add(FetchStart start, TimePoint now) {
         .stream = start.stream,
         .offset = start.offset,
         .paused = start.paused,
-        .max_bytes = config_.fetch_partition_max_bytes,
+        .max_bytes = std::min<int64_t>(config_.fetch_partition_max_bytes, std::max<int64_t>(queue_limit_ / 4, 1)),
         .not_before = now + start.delay,
     };
     partition.asked_for = start.offset;

@@ -18,6 +18,7 @@
 #include <ottla/types.hpp>
 
 #include "base/backoff.hpp"
+#include "base/memory_budget.hpp"
 #include "base/probe.hpp"
 #include "config/client_config.hpp"
 #include "core/call.hpp"
@@ -52,6 +53,9 @@ public:
         Log log = {}
     );
     ~Fetcher() override;
+
+    /// What is received counts there, and is asked for only as far as there is room. Before anything is added.
+    void set_memory(std::shared_ptr<MemoryBudget> memory);
 
     void add(FetchStart start, TimePoint now);
     void remove(StreamId stream);
@@ -120,6 +124,7 @@ private:
 
     struct Leader {
         bool in_flight = false;
+        int64_t reserved = 0; ///< bytes that the answer may bring
         TimePoint not_before{};
         int failures = 0;
         /// How long the broker may wait while some partition is left out for lack of demand: short at first,
@@ -135,9 +140,13 @@ private:
 
     void gather_partition(PartitionMetrics& one, const Partition& partition) const;
     Partition* find(StreamId stream);
-    bool has_room() const { return waiting_bytes_ < config_.queued_max_kbytes * 1024; }
+    bool has_room() const { return waiting_bytes_ < queue_limit_; }
 
-    bool is_starved(const Partition& partition) const { return partition.waiting_messages >= config_.queued_min_messages; }
+    /// The last half of the room is for those of whom nothing waits, so that a partition that is not read leaves some to the others.
+    bool is_starved(const Partition& partition) const {
+        return partition.waiting_messages >= config_.queued_min_messages ||
+               (partition.waiting_bytes > 0 && waiting_bytes_ >= queue_limit_ / 2);
+    }
 
     void apply_credits(FetchSink::Wake wake);
     void find_leaders(TimePoint now);
@@ -159,7 +168,9 @@ private:
     void settle(TimePoint now);
     void settle(int32_t node, Leader& leader, Partition& partition, TimePoint now);
     TimePoint plan_fetches(TimePoint now);
-    void send_fetch(int32_t node, Leader& leader);
+    /// Bytes that may be asked for now; 0: none.
+    int64_t allowance();
+    void send_fetch(int32_t node, Leader& leader, int64_t max_bytes);
     void on_fetch(int32_t node, bool left_out, CallResult<FetchAnswer> result, TimePoint now);
     void on_fetch_failure(int32_t node, Leader& leader, Error failure, TimePoint now);
     Partition* find_read(const FetchSession::Held& held, int32_t node);
@@ -186,6 +197,9 @@ private:
     std::set<std::pair<TimePoint, StreamId>> due_; ///< when to touch
     std::set<StreamId> lookups_;                   ///< at least those whose start is not known
     std::set<StreamId> unknown_;                   ///< at least those whose topic is not known
+    std::shared_ptr<MemoryBudget> memory_; ///< null: not counted
+    int64_t reserved_ = 0;                 ///< sum over the leaders
+    int64_t queue_limit_;                  ///< of waiting_bytes_
     int64_t waiting_bytes_ = 0;          ///< of all partitions that are not paused
     config::Isolation lookup_isolation_; ///< of ListOffsets
     uint64_t metadata_version_ = ~uint64_t{0};

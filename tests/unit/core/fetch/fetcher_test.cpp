@@ -291,7 +291,7 @@ TEST_CASE("fetching stops at queued.min.messages and resumes with the next credi
 }
 
 TEST_CASE("fetching stops at queued.max.messages.kbytes over all partitions", "[fetch]") {
-    FetchWorld world(with([](auto& c) { c.queued_max_kbytes = 4; }));
+    FetchWorld world(with([](auto& c) { c.queued_max_kbytes = 5; }));
     world.add(1, 0, 0);
     world.add(2, 2, 0);
     for (int64_t at = 0; at < 2; ++at) {
