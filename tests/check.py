@@ -182,6 +182,11 @@ def benchmarks(check: Check) -> None:
         check.leave_out("instruction guard", "valgrind is not installed")
 
 
+def memory_budget(check: Check) -> None:
+    unittest = [sys.executable, "-B", "-m", "unittest", "discover", "-p", "*_test.py", "-s", "tests/budget"]
+    check.part("memory budget", [unittest], count_unittest, OTTLA=str(ROOT / "build/release/bin/ottla"))
+
+
 def real_brokers(check: Check) -> None:
     missing = [program for program in ("java", "mvn") if not shutil.which(program)]
     if missing:
@@ -231,6 +236,7 @@ def main() -> int:
     benchmarks(check)
     if check.level >= LEVELS.index("default"):
         installed_package(check)
+        memory_budget(check)
         real_brokers(check)
         check.sanitizer("asan", "AddressSanitizer and UBSan", ["unit", "mock_tests", "sim_tests"])
         for what in ("AddressSanitizer and UBSan", "ThreadSanitizer"):
