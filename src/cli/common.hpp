@@ -76,6 +76,8 @@ void add_list(CLI::App& app);
 void add_topics(CLI::App& app);
 void add_produce(CLI::App& app);
 void add_consume(CLI::App& app);
+void add_groups(CLI::App& app);
+void add_lag(CLI::App& app);
 void add_mock(CLI::App& app);
 void add_config(CLI::App& app);
 void add_decode(CLI::App& app);

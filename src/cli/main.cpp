@@ -29,6 +29,8 @@ int main(int argc, char** argv) {
     add_topics(app);
     add_produce(app);
     add_consume(app);
+    add_groups(app);
+    add_lag(app);
     add_mock(app);
     add_config(app);
     add_decode(app);

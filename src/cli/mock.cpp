@@ -24,6 +24,10 @@ struct MockOptions {
     bool no_auto_create = false;
     int transaction_version = 2;
     size_t retention_mb = 0;
+    int group_initial_rebalance_delay_ms = 0;
+    int group_min_session_timeout_ms = 6'000;
+    int group_max_session_timeout_ms = 1'800'000;
+    int group_max_size = INT32_MAX;
     bool null = false;
     NullOptions canned;
     std::string text_file;
@@ -73,6 +77,10 @@ void run(const MockOptions& options) {
          .default_partitions = options.partitions,
          .retention_bytes_per_partition = options.retention_mb * 1'000'000,
          .transaction_version = options.transaction_version,
+         .group_initial_rebalance_delay = std::chrono::milliseconds(options.group_initial_rebalance_delay_ms),
+         .group_min_session_timeout = std::chrono::milliseconds(options.group_min_session_timeout_ms),
+         .group_max_session_timeout = std::chrono::milliseconds(options.group_max_session_timeout_ms),
+         .group_max_size = options.group_max_size,
          .null = null_options(options)});
     for (const auto& topic : options.topics) {
         const auto [name, partitions] = parse_topic(topic, options.partitions);
@@ -97,6 +105,10 @@ void add_mock(CLI::App& app) {
     command->add_flag("--no-auto-create", options->no_auto_create, "Topics are not created by use");
     command->add_option("--retention-mb", options->retention_mb, "Keep at most so much of a partition; 0: everything")->capture_default_str();
     command->add_option("--transaction-version", options->transaction_version, "What clients are told of transactions: 2 (KIP-890), 0 or 1: classic")->check(CLI::Range(0, 2))->capture_default_str();
+    command->add_option("--group-initial-rebalance-delay", options->group_initial_rebalance_delay_ms, "Milliseconds that a new group waits for more members")->check(CLI::Range(0, INT32_MAX))->capture_default_str();
+    command->add_option("--group-min-session-timeout", options->group_min_session_timeout_ms, "Shortest session.timeout.ms that members may have")->check(CLI::Range(1, INT32_MAX))->capture_default_str();
+    command->add_option("--group-max-session-timeout", options->group_max_session_timeout_ms, "Longest session.timeout.ms that members may have")->check(CLI::Range(1, INT32_MAX))->capture_default_str();
+    command->add_option("--group-max-size", options->group_max_size, "Most members of a group")->check(CLI::Range(1, INT32_MAX))->default_str("no limit");
     auto* null = command->add_flag("--null", options->null, "Null brokers: acknowledge and drop what is produced, serve one batch for ever");
     command->add_option("--size", options->canned.value_size, "With --null: bytes of a value to be read")->check(CLI::Range(0, 100'000'000))->needs(null)->capture_default_str();
     command->add_option("--codec", options->canned.compression, "With --null: none, gzip, snappy, lz4, zstd")->transform(CLI::CheckedTransformer(codecs))->needs(null)->default_str("none");
