@@ -39,18 +39,23 @@ nlohmann::json run_until(const Options& options, std::chrono::duration<double> s
             producer.poll(1000ms);
             return done;
         });
-    } else if (role == "consumer") {
-        Consumer consumer(
-            client_config(options).set("auto.offset.reset", "earliest"), consumer_options(last)
-        );
-        assign_all(consumer, options, offset_beginning);
+    } else if (role == "consumer" || role == "group") {
+        Config config = client_config(options);
+        config.set("auto.offset.reset", "earliest");
+        if (role == "group")
+            config.set("group.id", options.text("group", "bench"));
+        Consumer consumer(config, consumer_options(last));
+        if (role == "group")
+            consumer.subscribe({options.topic()});
+        else
+            assign_all(consumer, options, offset_beginning);
         Records records;
         serve([&] {
             consumer.poll_records(records, 1000ms);
             return records.count() != 0;
         });
     } else {
-        throw std::invalid_argument("--role " + role + ": there are producer and consumer");
+        throw std::invalid_argument("--role " + role + ": there are producer, consumer and group");
     }
     return out;
 }

@@ -110,6 +110,16 @@ def idle(role: str, metric: str, unit: str, scale: float) -> Row:
     return Row(f"idle {role}, {metric.replace('_', ' ')}", "idle", options, metric, unit, null=False)
 
 
+def reading(scale: float) -> list:
+    """Ways to read, for the client alone: whole batches, one message a call, up to a thousand a call; and one that is in a group."""
+    rows = [throughput("consume", 100, "none", scale, {"api": api}, f", {name}") for api, name in (("poll", "one a call"), ("consume", "1,000 a call"))]
+    rows += [throughput("consume", 100, "none", scale, {"partitions": 24}, ", 24 partitions"), start("consumer"), start("group")]
+    many = {"role": "consumer", "size": 100, "partitions": 1000, "duration": max(3, 20 * scale)}
+    for metric, unit in (("cpu_ms_s", "ms/s"), ("wakeups_s", "/s"), ("rss_mb", "MB")):
+        rows.append(Row(f"idle consumer of 1,000 partitions, {metric.replace('_', ' ')}", "idle", many, metric, unit, null=False))
+    return rows
+
+
 def idles(scale: float) -> list:
     looked_at = (("cpu_ms_s", "ms/s"), ("wakeups_s", "/s"), ("rss_mb", "MB"), ("threads", ""))
     return [idle(role, metric, unit, scale) for role in ("producer", "consumer") for metric, unit in looked_at]
@@ -121,13 +131,14 @@ SUITES = {
     "calls": calls,
     "produce": lambda scale: all_throughput("produce", scale),
     "consume": lambda scale: all_throughput("consume", scale),
+    "reading": reading,
     "latency": latencies,
     "turn": turns,
     "memory": memory,
     "start": lambda _: [start("producer"), start("consumer")],
     "idle": idles,
 }
-ALL = ("produce", "consume", "calls", "latency", "turn", "memory", "start", "idle")
+ALL = ("produce", "consume", "reading", "calls", "latency", "turn", "memory", "start", "idle")
 """The suite `all`: everything but the long matrix and what is in others already."""
 
 
