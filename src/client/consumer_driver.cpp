@@ -51,7 +51,7 @@ ConsumerDriver::ConsumerDriver(
                 )
       )
     , statistics_(config_.statistics_interval, [this](TimePoint now) { emit_statistics(now); })
-    , auto_commit_(commits_by_itself() ? config_.auto_commit_interval : Duration::zero(), [this](TimePoint) { commit_and_tell(stored_.uncommitted()); }) {
+    , auto_commit_(commits_by_itself() ? config_.auto_commit_interval : Duration::zero(), [this](TimePoint) { commit_by_itself(); }) {
     events_.set_waker([this] {
         callbacks_.store(true, std::memory_order_release);
         queue_.interrupt();
@@ -102,7 +102,7 @@ void ConsumerDriver::start() {
     if (memory_)
         fetcher_->set_memory(memory_);
     starts_.emplace(
-        cluster_->caller(), *fetcher_, queue_, config_, random_seed(), [this] { return committer_->idle(); }, events_.log()
+        cluster_->caller(), *fetcher_, queue_, config_, random_seed(), [this] { return committer_->answered(commits_to_see_); }, events_.log()
     );
     committer_.emplace(cluster_->caller(), config_.group_id, config_.socket_timeout, events_.log());
     if (!config_.group_id.empty()) {
@@ -139,10 +139,12 @@ void ConsumerDriver::stop(TimePoint now) {
 
 void ConsumerDriver::read(core::FetchStart start, TimePoint now) {
     const bool by_group = start.offset == offset_invalid || start.offset == offset_stored;
-    if (by_group && !config_.group_id.empty())
-        starts_->add(std::move(start));
-    else
+    if (!by_group || config_.group_id.empty()) {
         fetcher_->add(std::move(start), now);
+        return;
+    }
+    commits_to_see_ = committer_->asked();
+    starts_->add(std::move(start));
 }
 
 void ConsumerDriver::remove(core::StreamId stream) {
@@ -188,6 +190,14 @@ void ConsumerDriver::commit_and_tell(std::vector<CommittedOffset> offsets, MoveO
         if (done)
             done();
     });
+}
+
+// One at a time: a slow coordinator would get them faster than it can answer.
+void ConsumerDriver::commit_by_itself() {
+    if (committing_by_itself_)
+        return;
+    committing_by_itself_ = true;
+    commit_and_tell(stored_.uncommitted(), [this] { committing_by_itself_ = false; });
 }
 
 void ConsumerDriver::serve_callbacks() {

@@ -109,6 +109,7 @@ private:
     void on_memory_room();
     void on_memory_spent(const MemoryBudget& memory);
     void finish_step();
+    void commit_by_itself();
     Metrics gather(TimePoint now) const;
     void emit_statistics(TimePoint now);
 
@@ -129,13 +130,15 @@ private:
     std::atomic<bool> group_calls_{false};
     std::atomic<bool> expelled_{false};
     bool ending_ = false;
-    bool step_done_ = false; ///< and waits for commits that are under way
+    std::optional<uint64_t> step_done_; ///< once so many commits have been answered
+    uint64_t commits_to_see_ = 0;       ///< by who asks what is committed
     std::mutex group_mutex_;
     std::optional<core::group::Rebalance> step_; ///< not yet taken
     std::deque<Error> troubles_;
     std::optional<core::OffsetCommitter> committer_;
     core::CallScope queries_;
     IntervalTimer statistics_;
+    bool committing_by_itself_ = false;
     IntervalTimer auto_commit_;
 };
 

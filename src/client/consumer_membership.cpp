@@ -7,7 +7,7 @@ namespace ottla::client {
 
 void ConsumerDriver::on_step(const core::group::Rebalance& step) {
     if (ending_) {
-        step_done_ = true;
+        step_done_ = committer_->asked();
         loop_->post([self = shared_from_this()](TimePoint) { self->finish_step(); }); // not from inside the member
         return;
     }
@@ -33,10 +33,10 @@ void ConsumerDriver::call_application() {
     queue_.interrupt();
 }
 
-// Commits made in the step belong to the generation that ends with it.
+// Commits made before its end belong to the generation that ends with it; those that follow, of partitions that are kept, do not.
 void ConsumerDriver::finish_step() {
-    if (step_done_ && member_ && committer_->idle()) {
-        step_done_ = false;
+    if (step_done_ && member_ && committer_->answered(*step_done_)) {
+        step_done_.reset();
         member_->on_step_done();
     }
 }
@@ -57,7 +57,7 @@ void ConsumerDriver::end() {
     {
         std::lock_guard lock(group_mutex_);
         if (step_)
-            step_done_ = true;
+            step_done_ = committer_->asked();
         step_.reset();
     }
     const auto go = [self = shared_from_this()] {
@@ -82,7 +82,9 @@ std::optional<core::group::Rebalance> ConsumerDriver::take_step() {
 
 void ConsumerDriver::step_done() {
     loop_->post([self = shared_from_this()](TimePoint) {
-        self->step_done_ = true;
+        if (!self->committer_)
+            return;
+        self->step_done_ = self->committer_->asked();
         self->finish_step();
     });
 }

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include <ottla/msg/heartbeat.hpp>
+#include <ottla/msg/offset_commit.hpp>
 
 #include "catch.hpp"
 #include "mock/consumer_world.hpp"
@@ -192,6 +193,27 @@ TEST_CASE("what consume has collected is returned before its partitions are give
 
     CHECK(of_others == 0);
     CHECK(comes([&] { return consumer.poll(5ms), other->assignment().size() == 2; }));
+}
+
+TEST_CASE("a rebalance waits for no commits of partitions that are kept, however many and slow", "[mock][group]") {
+    GroupWorld world;
+    const Config config = world.member({{"partition.assignment.strategy", "cooperative-sticky"}, {"enable.auto.commit", "false"}});
+    Consumer first(config);
+    first.subscribe({"t"});
+    values_of(first, 40);
+    constexpr auto commits = static_cast<int16_t>(msg::ApiKey::offset_commit);
+    world.cluster.delay(commits, 50ms);
+    Worker second(config);
+    CommittedOffset done;
+    done.topic = "t";
+    done.partition = 0;
+    CHECK(comes([&] {
+        done.offset = (done.offset + 1) % 10;
+        first.commit_async(std::vector{done});
+        first.poll(5ms);
+        return second.assignment().size() == 2;
+    }));
+    world.cluster.delay(commits, 0ms);
 }
 
 TEST_CASE("what a handler throws comes out of the poll, and the rebalance goes on", "[mock][group]") {

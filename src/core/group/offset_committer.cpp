@@ -53,6 +53,21 @@ Errc curable_error(const msg::OffsetCommitResponse& response) {
     return Errc::no_error;
 }
 
+/// Adds `newer`, which count where both have a partition.
+void replace(std::vector<CommittedOffset>& offsets, const std::vector<CommittedOffset>& newer) {
+    const size_t before = offsets.size();
+    for (const auto& one : newer) {
+        const auto end = offsets.begin() + static_cast<std::ptrdiff_t>(before);
+        const auto same = std::find_if(offsets.begin(), end, [&](const CommittedOffset& old) {
+            return old.partition == one.partition && old.topic == one.topic;
+        });
+        if (same == end)
+            offsets.push_back(one);
+        else
+            *same = one;
+    }
+}
+
 void read(const msg::OffsetCommitResponse& response, const std::string& group, std::vector<CommittedOffset>& offsets) {
     for (auto& offset : offsets)
         offset.error = Error(Errc::_bad_msg, fmt::format("{}[{}]: not in the coordinator's answer", offset.topic, offset.partition));
@@ -76,7 +91,12 @@ OffsetCommitter::OffsetCommitter(Caller& caller, std::string group, Duration tim
     , log_(log) {}
 
 void OffsetCommitter::commit(Committer who, std::vector<CommittedOffset> offsets, CommitReply reply) {
-    waiting_.push_back({std::move(who), std::move(offsets), std::move(reply)});
+    ++asked_;
+    if (waiting_.empty() || waiting_.back().who != who)
+        waiting_.push_back({std::move(who), {}, {}});
+    auto& together = waiting_.back();
+    replace(together.offsets, offsets);
+    together.all.push_back({std::move(offsets), std::move(reply)});
     if (!running_)
         next();
 }
@@ -99,19 +119,22 @@ void OffsetCommitter::next() {
 void OffsetCommitter::on_answer(CallResult<msg::OffsetCommitResponse> result) {
     Commit done = std::move(*running_);
     running_.reset();
-    next(); // before the reply, which may end this
-    Error error;
-    if (!result) {
-        error = result.error();
-        for (auto& offset : done.offsets)
-            offset.error = error;
-    } else {
-        read(result->response, group_, done.offsets);
-        const bool none = std::all_of(done.offsets.begin(), done.offsets.end(), [](const auto& offset) { return bool(offset.error); });
-        if (none && !done.offsets.empty())
-            error = done.offsets.front().error;
+    answered_ += done.all.size();
+    next(); // before the replies, which may end this
+    for (auto& [offsets, reply] : done.all) {
+        Error error;
+        if (!result) {
+            error = result.error();
+            for (auto& offset : offsets)
+                offset.error = error;
+        } else {
+            read(result->response, group_, offsets);
+            const bool none = std::all_of(offsets.begin(), offsets.end(), [](const auto& offset) { return bool(offset.error); });
+            if (none && !offsets.empty())
+                error = offsets.front().error;
+        }
+        reply(error, std::move(offsets));
     }
-    done.reply(error, std::move(done.offsets));
 }
 
 } // namespace ottla::core

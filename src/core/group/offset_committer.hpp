@@ -1,5 +1,5 @@
 // Commits offsets of a group: one request at a time, in the order in which they were asked for, so that an older
-// commit never lands on a newer one.
+// commit never lands on a newer one. What is asked for meanwhile goes together, so that nothing piles up at a slow coordinator.
 #pragma once
 
 #include <deque>
@@ -21,6 +21,8 @@ struct Committer {
     int32_t generation = -1;
     std::string member{};
     std::optional<std::string> instance{};
+
+    bool operator==(const Committer&) const = default;
 };
 
 /// The partitions that were to be committed, in their order, each with its error. An error instead: none of them is committed.
@@ -37,12 +39,21 @@ public:
     /// what all partitions have come to; _timed_out, _transport.
     void commit(Committer who, std::vector<CommittedOffset> offsets, CommitReply reply);
     bool idle() const { return !running_ && waiting_.empty(); }
+    /// How many commits have been asked for.
+    uint64_t asked() const { return asked_; }
+    /// Whether the first `count` of them have been answered. Others may follow all the time, so nobody should wait for `idle`.
+    bool answered(uint64_t count) const { return answered_ >= count; }
 
 private:
+    struct Asked {
+        std::vector<CommittedOffset> offsets;
+        CommitReply reply;
+    };
+    /// What goes into a request: of each partition the offset that was asked for last.
     struct Commit {
         Committer who;
         std::vector<CommittedOffset> offsets;
-        CommitReply reply;
+        std::vector<Asked> all;
     };
 
     void next();
@@ -55,6 +66,8 @@ private:
     CallScope scope_;
     std::optional<Commit> running_;
     std::deque<Commit> waiting_;
+    uint64_t asked_ = 0;
+    uint64_t answered_ = 0;
 };
 
 } // namespace ottla::core

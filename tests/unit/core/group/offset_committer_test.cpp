@@ -98,6 +98,39 @@ TEST_CASE("commits are done one after the other", "[group]") {
     CHECK(world.committer.idle());
 }
 
+TEST_CASE("commits that wait for another go together, the last one of a partition counts", "[group]") {
+    World world;
+    world.commit({row("t", 0, 1)});
+    world.commit({row("t", 0, 2), row("t", 1, 2)});
+    world.commit({row("u", 0, 3), row("t", 0, 3)});
+    world.commit({row("t", 0, 4)}, {.generation = 5}); // another generation's own
+    auto [first, call] = world.take();
+    CHECK_FALSE(world.committer.answered(1));
+    world.caller.answer(call, response_to(first), {});
+    CHECK(world.committer.answered(1));
+    CHECK_FALSE(world.committer.answered(2));
+
+    auto [second, other] = world.take();
+    REQUIRE(second.topics.size() == 2);
+    REQUIRE(second.topics[0].partitions.size() == 2);
+    CHECK(second.topics[0].partitions[0].committed_offset == 3);
+    CHECK(second.topics[0].partitions[1].committed_offset == 2);
+    CHECK(second.topics[1].partitions[0].committed_offset == 3);
+    auto response = response_to(second);
+    response.topics[0].partitions[1].error_code = static_cast<int16_t>(Errc::topic_authorization_failed);
+    world.caller.answer(other, response, {});
+    CHECK(world.committer.answered(3));
+    CHECK(world.done == Lines{"NO_ERROR t[0]=1", "NO_ERROR t[0]=2 t[1]=2 TOPIC_AUTHORIZATION_FAILED", "NO_ERROR u[0]=3 t[0]=3"});
+
+    auto [third, last] = world.take();
+    CHECK(third.generation_id_or_member_epoch == 5);
+    CHECK(third.topics[0].partitions[0].committed_offset == 4);
+    CHECK(world.committer.asked() == 4);
+    CHECK_FALSE(world.committer.idle());
+    world.caller.answer(last, response_to(third), {});
+    CHECK(world.committer.idle());
+}
+
 TEST_CASE("each partition has its error; what all of them have is the commit's", "[group]") {
     World world;
     world.commit({row("t", 0, 1), row("t", 1, 2), row("t", 2, 3)});
