@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <ottla/config.hpp>
 
@@ -19,6 +20,13 @@ struct Settings {
     int rate = 1000;    ///< messages a second, over all producers
     uint64_t seed = 1;
     std::string debug; ///< the property `debug`, if not empty
+    // Of members of a group:
+    std::string name = "member"; ///< client.id
+    std::string group = "chaos-group";
+    std::string protocol = "classic"; ///< or consumer
+    std::string assignor = "range";
+    std::string read = "poll";   ///< poll, consume or records
+    std::string commit = "sync"; ///< sync or async, by hand; auto; stored: automatic commits of what store_offsets was given
 };
 
 struct World {
@@ -44,6 +52,12 @@ void run_feeder(World& world);
 void run_copier(World& world);
 /// Two transactional producers that share a topic, each with its own transactional.id.
 void run_transactional(World& world);
+
+/// A member of the group `settings.group`, which reads `settings.topic`.
+void run_group_member(World& world);
+
+/// "LANE PARTITION SEQUENCE": the first words of a value, without the padding.
+std::string head_of(std::string_view value);
 
 /// The bytes behind what the judge reads: 0 to 199 of them, different from message to message.
 std::string padding(uint64_t number);

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from view import GROUPS, TRANSACTIONS, Cluster, View
 
 NODES = 3
+LEADERS_RETURN = ["leader.imbalance.check.interval.seconds=15", "replica.lag.time.max.ms=10000"]
+"""Settings of brokers: leadership goes back to a node that has returned, so that the next fault finds leaders there."""
 PAUSE_SECONDS = 8
 """Longer than the time limit of the clients' requests (5 s) and than the brokers' session (5 or 6 s)."""
 SESSION_SECONDS = 8
@@ -46,17 +48,17 @@ class NotWhole(RuntimeError):
 class Injector(threading.Thread):
     """Injects faults from `start` on until `finish`, which returns when the cluster is whole again.
 
-    `special`: faults of the workload's own, name to function of a random.Random.
+    `special`: faults of the workload's own, name to function of a random.Random. A single node is left alone.
     """
 
-    def __init__(self, view: View, targets: Targets, seed: int, special: dict | None = None):
+    def __init__(self, view: View, targets: Targets, seed: int, special: dict | None = None, nodes: int = NODES):
         super().__init__(daemon=True)
-        self.view, self.targets, self.special = view, targets, special or {}
+        self.view, self.targets, self.special, self.nodes = view, targets, special or {}, nodes
         self.chance = random.Random(seed)
-        kinds = ["kill leader", "stop leader"]
+        kinds = ["kill leader", "stop leader"] if nodes > 1 else []
         if targets.transactional_ids:
             kinds += ["kill transaction coordinator", "stop transaction coordinator"]
-        if targets.groups:
+        if targets.groups and nodes > 1:
             kinds += ["kill group coordinator"]
         self.kinds = kinds + list(self.special)
         self.deck = Deck(self.kinds, self.chance)
@@ -72,8 +74,12 @@ class Injector(threading.Thread):
             while not self.ending.wait(self.chance.uniform(*CALM_SECONDS)):
                 self.inject(self.deck.draw())
                 self.wait_whole()
+                self.between()
         except Exception as error:  # told by finish()
             self.error = error
+
+    def between(self) -> None:
+        """Between two faults."""
 
     def finish(self) -> None:
         self.ending.set()
@@ -87,7 +93,7 @@ class Injector(threading.Thread):
         self.now = "waiting for replicas"
         deadline, seen = time.monotonic() + WHOLE_SECONDS, 0
         while seen < 2:
-            seen = seen + 1 if self.view.is_whole(NODES) else 0
+            seen = seen + 1 if self.view.is_whole(self.nodes) else 0
             if time.monotonic() > deadline:
                 raise NotWhole(f"not all replicas are in sync {WHOLE_SECONDS} s after the last fault")
             time.sleep(0.5)

@@ -25,14 +25,6 @@ struct Lane {
     std::chrono::milliseconds message_timeout{};
 };
 
-/// "LANE PARTITION SEQUENCE", without the padding.
-std::string head_of(std::string_view value) {
-    size_t end = 0;
-    for (int space = 0; space < 3; ++space)
-        end = value.find(' ', end) + 1;
-    return std::string(value.substr(0, end - 1));
-}
-
 void record(World& world, const ottla::Delivery& delivery) {
     --world.counters.in_flight;
     const std::string head = head_of(delivery.value().text());

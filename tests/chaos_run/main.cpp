@@ -27,6 +27,13 @@ ottla::Config common_config(const Settings& settings) {
     return config;
 }
 
+std::string head_of(std::string_view value) {
+    size_t end = 0;
+    for (int space = 0; space < 3; ++space)
+        end = value.find(' ', end) + 1;
+    return std::string(value.substr(0, end - 1));
+}
+
 std::string padding(uint64_t number) {
     return std::string(number * 7 % 200, static_cast<char>('a' + static_cast<char>(number % 26)));
 }
@@ -93,6 +100,7 @@ int main(int argc, char** argv) {
         {"transactional", chaos::run_transactional},
         {"feeder", chaos::run_feeder},
         {"copier", chaos::run_copier},
+        {"member", chaos::run_group_member},
     };
     CLI::App app("A client under load, for tests/chaos");
     chaos::Settings settings;
@@ -107,6 +115,12 @@ int main(int argc, char** argv) {
     app.add_option("--rate", settings.rate, "messages a second")->check(CLI::PositiveNumber);
     app.add_option("--seed", settings.seed);
     app.add_option("--debug", settings.debug);
+    app.add_option("--name", settings.name, "of a member of a group");
+    app.add_option("--group", settings.group);
+    app.add_option("--protocol", settings.protocol)->check(CLI::IsMember({"classic", "consumer"}));
+    app.add_option("--assignor", settings.assignor);
+    app.add_option("--read", settings.read)->check(CLI::IsMember({"poll", "consume", "records"}));
+    app.add_option("--commit", settings.commit)->check(CLI::IsMember({"sync", "async", "auto", "stored"}));
     CLI11_PARSE(app, argc, argv);
     try {
         return chaos::run(settings, ledger, seconds, workloads.at(settings.workload));

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,63 +18,16 @@ sys.path.insert(0, str(HERE.parent / "real"))
 
 import judge  # noqa: E402
 import report  # noqa: E402
+from client import PARTITIONS, TOPIC, Client, RunFailed  # noqa: E402
 from copiers import Copiers  # noqa: E402
-from faults import NODES, Injector, NotWhole, Targets  # noqa: E402
+from faults import LEADERS_RETURN, NODES, Injector, NotWhole, Targets  # noqa: E402
+from group_run import GroupRun  # noqa: E402
+from members import ASSIGNORS  # noqa: E402
 from real_cluster import SETTINGS, RealCluster  # noqa: E402
 from view import ClusterError, NoAnswer, View  # noqa: E402
 from witness import Witness, read_to_the_end  # noqa: E402
 
 CLIENT = HERE.parents[1] / "build/release/bin/chaos_client"
-TOPIC = "chaos"
-PARTITIONS = 6
-BROKER_SETTINGS = [*SETTINGS, "leader.imbalance.check.interval.seconds=15", "replica.lag.time.max.ms=10000"]
-"""Leadership goes back to a node that has returned, so that the next fault finds leaders there."""
-STUCK_SECONDS = 200
-"""A client whose counters stand still so long once the cluster is whole does not come to its end. (A flush may take 180 s.)"""
-
-
-class RunFailed(RuntimeError):
-    """The run could not be brought to its end; it tells nothing."""
-
-
-class Client:
-    """A chaos_client process. It ends its work when `finish` closes its standard input."""
-
-    def __init__(self, options, bootstrap: str, folder: Path, workload: str, name: str = "client", *more: str):
-        self.ledger, self.counters, self.name = folder / f"{name}.ledger", {}, name
-        words = [options.client, "--workload", workload, "--bootstrap", bootstrap, "--ledger", self.ledger, "--topic", TOPIC]
-        words += ["--partitions", PARTITIONS, "--rate", options.rate, "--seed", options.seed, "--seconds", options.seconds + 3600, *more]
-        with open(folder / f"{name}.log", "ab") as log:
-            self.process = subprocess.Popen(
-                [str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
-            )
-        self.listener = threading.Thread(target=self._listen, daemon=True)
-        self.listener.start()
-
-    def _listen(self) -> None:
-        for line in self.process.stdout:
-            self.counters = json.loads(line)
-
-    def check(self) -> None:
-        if self.process.poll() is not None:
-            raise RunFailed(f"{self.name} has ended with status {self.process.returncode}")
-
-    def finish(self) -> None:
-        self.process.stdin.close()
-        seen, since = self.counters, time.monotonic()
-        while (status := self.process.poll()) is None:
-            if self.counters != seen:
-                seen, since = self.counters, time.monotonic()
-            if time.monotonic() - since > STUCK_SECONDS:
-                raise RunFailed(f"{self.name} has not come to its end, and done nothing for {STUCK_SECONDS} s: {seen}")
-            time.sleep(0.1)
-        self.listener.join(10)
-        if status:
-            raise RunFailed(f"{self.name} has ended with status {status}")
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
 
 
 @dataclass
@@ -115,7 +67,7 @@ class Run:
     def go(self) -> dict:
         options = self.options
         self.progress.say(f"seed {options.seed}; starting {NODES} nodes")
-        cluster = RealCluster(options.version, NODES, BROKER_SETTINGS)
+        cluster = RealCluster(options.version, NODES, SETTINGS + LEADERS_RETURN)
         try:
             self.view = View(cluster.folder)
             self.witness = Witness(options.version, cluster.bootstrap, self.folder)
@@ -187,11 +139,16 @@ class Run:
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests/chaos", description=__doc__)
-    parser.add_argument("--workload", required=True, choices=sorted(WORKLOADS))
+    parser.add_argument("--workload", required=True, choices=sorted([*WORKLOADS, "group"]))
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--version", default="4.3.0", help="of Kafka (default %(default)s)")
     parser.add_argument("--seed", type=int, help="of the plan of faults; default: any")
     parser.add_argument("--rate", type=int, default=1000, help="messages a second (default %(default)s)")
+    group = parser.add_argument_group("of the workload group")
+    group.add_argument("--protocol", choices=["classic", "consumer"], default="classic")
+    group.add_argument("--assignor", choices=list(ASSIGNORS), default="range", help="of all members (default %(default)s)")
+    group.add_argument("--debug", default="", help="the property debug of our members, such as cgrp")
+    group.add_argument("--nodes-too", action="store_true", help="three nodes, which are killed and stopped, too")
     parser.add_argument("--json", action="store_true", help="the result as JSON instead of a table")
     parser.add_argument("--keep", action="store_true", help="keep ledger, listings and logs of a run that passed, too")
     parser.add_argument("--client", type=Path, default=CLIENT, help="chaos_client (default build/release/bin/chaos_client)")
@@ -212,7 +169,7 @@ def main(argv: list[str] | None = None) -> int:
     folder = Path(tempfile.mkdtemp(prefix=f"chaos-{options.workload}-{options.version}-"))
     keep = True
     try:
-        result = Run(options, folder).go()
+        result = (GroupRun if options.workload == "group" else Run)(options, folder).go()
         report.show(result, options.json)
         (folder / "result.json").write_text(json.dumps(result, indent=2) + "\n")
         keep = options.keep or result["violation_count"] > 0

@@ -21,7 +21,8 @@ class Witness:
     def tool(self, name: str, *arguments, out: Path) -> str:
         """Returns what it said on stderr; its output is in `out`."""
         options = runtime.log_options(self.version, self.folder / "logging", "ERROR")
-        words = [runtime.find_class(self.version, name), "--bootstrap-server", self.bootstrap, *arguments]
+        place = [] if "--zookeeper" in arguments else ["--bootstrap-server", self.bootstrap]
+        words = [runtime.find_class(self.version, name), *place, *arguments]
         command = runtime.java_command(self.version, *words, options=options)
         with open(out, "wb") as file:
             done = subprocess.run(
@@ -32,9 +33,11 @@ class Witness:
             raise RuntimeError(f"{name}: exit status {done.returncode}\n{told}\n{out.read_text(errors='replace')[-2000:]}")
         return told
 
-    def make_topic(self, name: str, partitions: int) -> None:
-        settings = ["--config", "min.insync.replicas=2", "--config", "unclean.leader.election.enable=false"]
-        shape = ["--partitions", str(partitions), "--replication-factor", "3"]
+    def make_topic(self, name: str, partitions: int, replicas: int = 3, zookeeper: str = "") -> None:
+        """`zookeeper`: its address, for releases before 2.2."""
+        settings = ["--config", f"min.insync.replicas={min(replicas, 2)}", "--config", "unclean.leader.election.enable=false"]
+        shape = ["--partitions", str(partitions), "--replication-factor", str(replicas)]
+        shape += ["--zookeeper", zookeeper] if runtime.parse_version(self.version) < (2, 2) else []
         self.tool("TopicCommand", "--create", "--topic", name, *shape, *settings, out=self.folder / f"create-{name}")
 
     def read(self, topic: str, committed: bool) -> judge.Log:

@@ -3,6 +3,7 @@
 import atexit
 import functools
 import json
+import re
 import select
 import signal
 import subprocess
@@ -59,6 +60,12 @@ class RealCluster:
             self.keeper.wait(30)
         self.keeper.stdout.close()
         self.files.cleanup()
+
+    def zookeeper(self) -> str:
+        """Its address; empty if the cluster has none."""
+        settings = (self.folder / "node1/server.properties").read_text()
+        found = re.search(r"^zookeeper.connect=(\S+)", settings, re.M)
+        return found[1] if found else ""
 
     def log_folder(self, node: int, topic: str, partition: int) -> Path:
         return self.folder / f"node{node}/data" / f"{topic}-{partition}"
