@@ -23,6 +23,7 @@ struct Settings {
     // Of members of a group:
     std::string name = "member"; ///< client.id
     std::string group = "chaos-group";
+    std::string instance; ///< group.instance.id, if not empty
     std::string protocol = "classic"; ///< or consumer
     std::string assignor = "range";
     std::string read = "poll";   ///< poll, consume or records
@@ -55,6 +56,8 @@ void run_transactional(World& world);
 
 /// A member of the group `settings.group`, which reads `settings.topic`.
 void run_group_member(World& world);
+/// Two members in one process, on one engine; ends when each has half of the partitions.
+void run_pair(World& world);
 
 /// "LANE PARTITION SEQUENCE": the first words of a value, without the padding.
 std::string head_of(std::string_view value);

@@ -65,6 +65,8 @@ private:
         config.set("group.id", settings.group).set("client.id", settings.name).set("auto.offset.reset", "earliest");
         config.set("max.poll.interval.ms", 60000).set("auto.commit.interval.ms", 100).set("enable.auto.commit", !by_hand_);
         config.set("enable.auto.offset.store", !is("stored"));
+        if (!settings.instance.empty())
+            config.set("group.instance.id", settings.instance);
         if (settings.protocol == "consumer")
             return config.set("group.protocol", "consumer");
         config.set("partition.assignment.strategy", settings.assignor);

@@ -101,6 +101,7 @@ int main(int argc, char** argv) {
         {"feeder", chaos::run_feeder},
         {"copier", chaos::run_copier},
         {"member", chaos::run_group_member},
+        {"pair", chaos::run_pair},
     };
     CLI::App app("A client under load, for tests/chaos");
     chaos::Settings settings;
@@ -117,6 +118,7 @@ int main(int argc, char** argv) {
     app.add_option("--debug", settings.debug);
     app.add_option("--name", settings.name, "of a member of a group");
     app.add_option("--group", settings.group);
+    app.add_option("--instance", settings.instance);
     app.add_option("--protocol", settings.protocol)->check(CLI::IsMember({"classic", "consumer"}));
     app.add_option("--assignor", settings.assignor);
     app.add_option("--read", settings.read)->check(CLI::IsMember({"poll", "consume", "records"}));

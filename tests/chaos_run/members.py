@@ -17,10 +17,10 @@ import kafka_runtime as runtime
 GROUP = "chaos-group"
 OURS, THEIRS = ["ours1", "ours2", "ours3"], ["java1", "java2"]
 MODES = [
-    "poll sync", "records async", "poll auto", "records auto", "poll stored",
-    "records sync", "consume sync", "records stored", "poll async", "consume stored",
+    "poll sync", "records async", "poll auto", "records auto", "poll stored", "consume auto",
+    "records sync", "consume sync", "records stored", "poll async", "consume stored", "consume async",
 ]  # fmt: skip
-"""How one of ours reads and commits. (Not `consume auto`: what it returns counts as done at once, as the documentation says.)"""
+"""How one of ours reads and commits."""
 ASSIGNORS = {"range": "RangeAssignor", "roundrobin": "RoundRobinAssignor", "cooperative-sticky": "CooperativeStickyAssignor"}
 STOPPED_SECONDS = 9
 """Longer than the members' session (6 s)."""
