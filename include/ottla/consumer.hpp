@@ -131,6 +131,10 @@ public:
     Watermarks query_watermarks(const TopicPartition& partition, std::chrono::milliseconds timeout);
     /// The last ones seen in fetch responses; offset_invalid when unknown.
     Watermarks cached_watermarks(const TopicPartition& partition) const;
+    /// How many offsets the application is behind the end of the partition, as last seen in fetch responses: the next offset, or
+    /// with isolation.level=read_committed the last stable one. Asks nobody. nullopt while that is not known. Throws
+    /// KafkaException: _state (not assigned).
+    std::optional<int64_t> current_lag(const TopicPartition& partition) const;
     /// For each partition the first offset whose timestamp is >= the given one (ms, in `offset`); offset_end when none.
     std::vector<TopicPartitionOffset>
     offsets_for_times(const std::vector<TopicPartitionOffset>& times, std::chrono::milliseconds timeout);

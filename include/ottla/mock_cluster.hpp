@@ -35,6 +35,9 @@ struct MockClusterOptions {
     uint16_t base_port = 0;
     /// What brokers announce and bind to.
     std::string host = "127.0.0.1";
+    /// broker.rack of brokers 1, 2, ...; empty: none. Readers that name their rack (client.rack) are sent to a replica in it
+    /// (KIP-392), as by Kafka's RackAwareReplicaSelector.
+    std::vector<std::string> racks{};
     bool auto_create_topics = true;
     int default_partitions = 4; ///< of topics made by a produce or metadata request, or with -1
     int16_t default_replication_factor = 1;
@@ -117,6 +120,9 @@ public:
     void limit_versions(int16_t api_key, int16_t min, int16_t max);
     /// Makes `broker` leader of the partition, under the next leader epoch.
     error_code move_leader(const std::string& topic, int32_t partition, int32_t broker);
+    /// An unclean election: the leader leads under the next epoch and lacks what is from `end_offset` (where a batch begins)
+    /// on. Errors: unknown_topic_or_part, broker_not_available.
+    error_code truncate(const std::string& topic, int32_t partition, int64_t end_offset);
     /// Makes `broker` coordinator of the key, and of others that happen to live with it.
     error_code move_coordinator(Coordinator kind, const std::string& key, int32_t broker);
     /// From now on, when a coordinator moves, none is known for `election`, and then the new one loads for `load`

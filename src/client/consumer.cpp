@@ -159,6 +159,10 @@ Watermarks Consumer::cached_watermarks(const TopicPartition& partition) const {
     return in_own_process(impl_).cached_watermarks(partition);
 }
 
+std::optional<int64_t> Consumer::current_lag(const TopicPartition& partition) const {
+    return in_own_process(impl_).current_lag(partition);
+}
+
 std::vector<TopicPartitionOffset>
 Consumer::offsets_for_times(const std::vector<TopicPartitionOffset>& times, milliseconds timeout) {
     return in_own_process(impl_).offsets_for_times(times, timeout);

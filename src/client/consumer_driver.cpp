@@ -101,6 +101,10 @@ void ConsumerDriver::start() {
     );
     if (memory_)
         fetcher_->set_memory(memory_);
+    fetcher_->set_clock([] {
+        const auto since = std::chrono::system_clock::now().time_since_epoch();
+        return std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
+    });
     starts_.emplace(
         cluster_->caller(), *fetcher_, queue_, config_, random_seed(), [this] { return committer_->answered(commits_to_see_); }, events_.log()
     );

@@ -72,7 +72,7 @@ ConsumerImpl::Assigned& ConsumerImpl::begin_assigned(const TopicPartitionOffset&
     assigned->progress = driver_->stored().begin(assigned->where);
     streams_[assigned->stream] = assigned.get();
     starts.push_back(
-        {.where = assigned->where, .stream = assigned->stream, .offset = at.offset, .position = position_of(assigned->progress)}
+        {.where = assigned->where, .stream = assigned->stream, .offset = at.offset, .epoch = at.offset >= 0 ? at.leader_epoch : -1, .position = position_of(assigned->progress)}
     );
     return *assigned;
 }
@@ -128,7 +128,7 @@ void ConsumerImpl::seek(const TopicPartitionOffset& to) {
     driver_->events().log().debug(
         LogContext::consumer, "SEEK", "{}[{}]: to offset {}", to.topic, to.partition, to.offset
     );
-    begin_stream(find({to.topic, to.partition}), to.offset, Duration::zero());
+    begin_stream(find({to.topic, to.partition}), to.offset, Duration::zero(), to.leader_epoch);
     sort_in();
 }
 
@@ -191,12 +191,13 @@ ConsumerImpl::Assigned& ConsumerImpl::find(const TopicPartition& where) {
     return *it->second;
 }
 
-void ConsumerImpl::begin_stream(Assigned& assigned, int64_t offset, Duration delay) {
+void ConsumerImpl::begin_stream(Assigned& assigned, int64_t offset, Duration delay, int32_t epoch) {
     const core::StreamId old = assigned.stream;
     core::FetchStart start{
         .where = assigned.where,
         .stream = ++last_stream_,
         .offset = offset,
+        .epoch = offset >= 0 ? epoch : -1,
         .paused = assigned.paused,
         .delay = delay,
         .position = position_of(assigned.progress),
@@ -215,6 +216,7 @@ void ConsumerImpl::begin_stream(Assigned& assigned, int64_t offset, Duration del
     assigned.waiting.clear();
     assigned.reader.end(context_);
     assigned.stream = last_stream_;
+    assigned.stands = -1;
     streams_.erase(old);
     streams_[assigned.stream] = &assigned;
     driver_->queue().copy_watermarks(old, assigned.stream);
@@ -290,6 +292,22 @@ Watermarks ConsumerImpl::cached_watermarks(const TopicPartition& partition) cons
     if (!known)
         return {};
     return {.low = known->first < 0 ? offset_invalid : known->first, .high = known->second};
+}
+
+std::optional<int64_t> ConsumerImpl::current_lag(const TopicPartition& partition) const {
+    std::lock_guard lock(use_);
+    check_open();
+    const auto it = assigned_.find(partition);
+    if (it == assigned_.end())
+        fail(Errc::_state, name_of(partition) + " is not assigned");
+    const auto known = driver_->queue().end(it->second->stream);
+    if (!known)
+        return std::nullopt;
+    const Assigned& assigned = *it->second;
+    const int64_t position = assigned.apart              ? assigned.progress->position.load(std::memory_order_relaxed)
+                             : assigned.reader.active() ? assigned.reader.position()
+                                                        : assigned.stands;
+    return std::max<int64_t>(known->end - std::max(position, known->begun), 0);
 }
 
 std::vector<TopicPartitionOffset> ConsumerImpl::offsets_for_times(

@@ -56,6 +56,7 @@ public:
 
     Watermarks query_watermarks(const TopicPartition& partition, std::chrono::milliseconds timeout);
     Watermarks cached_watermarks(const TopicPartition& partition) const;
+    std::optional<int64_t> current_lag(const TopicPartition& partition) const;
     std::vector<TopicPartitionOffset>
     offsets_for_times(const std::vector<TopicPartitionOffset>& times, std::chrono::milliseconds timeout);
 
@@ -81,6 +82,7 @@ public:
 private:
     /// One assigned partition as the application sees it.
     struct Assigned : Reading {
+        int64_t stands = -1; ///< where the last slice of the stream that was read has ended
         bool paused = false;
         bool listed = false;                 ///< in `ready_`
         std::shared_ptr<StreamImpl> apart{}; ///< who reads it; null: polls do
@@ -102,7 +104,7 @@ private:
     bool take_records(Records& into);
     /// Hands out records of the slice at hand; false when the memory budget is spent.
     bool read_batch(Assigned& assigned, Records& into);
-    void begin_stream(Assigned& assigned, int64_t offset, Duration delay);
+    void begin_stream(Assigned& assigned, int64_t offset, Duration delay, int32_t epoch = -1);
     void end_slice(Assigned& assigned);
     /// What the reader found cannot be read; reading begins anew at the same place after a pause.
     Message give_up_slice(Assigned& assigned);

@@ -61,6 +61,7 @@ ConsumerImpl::Assigned* ConsumerImpl::next_ready() {
 
 void ConsumerImpl::end_slice(Assigned& assigned) {
     driver_->queue().give_back({assigned.stream, assigned.reader.messages(), assigned.reader.size_bytes()});
+    assigned.stands = assigned.reader.position();
     assigned.reader.end(context_);
     ++turn_; // the next slice is another partition's
 }

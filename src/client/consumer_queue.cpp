@@ -18,6 +18,17 @@ void ConsumerQueue::on_watermarks(core::StreamId stream, int64_t low, int64_t hi
     watermarks_[stream] = {low, high};
 }
 
+void ConsumerQueue::on_end(core::StreamId stream, int64_t at, int64_t end) {
+    std::lock_guard lock(mutex_);
+    ends_.try_emplace(stream, End{.begun = at, .end = end}).first->second.end = end;
+}
+
+std::optional<ConsumerQueue::End> ConsumerQueue::end(core::StreamId stream) const {
+    std::lock_guard lock(mutex_);
+    const auto known = ends_.find(stream);
+    return known == ends_.end() ? std::nullopt : std::optional(known->second);
+}
+
 void ConsumerQueue::take_credits(std::vector<core::Credit>& into, Wake wake) {
     std::lock_guard lock(mutex_);
     into.insert(into.end(), credits_.begin(), credits_.end());
@@ -52,6 +63,7 @@ void ConsumerQueue::give_back(core::Credit credit) {
 void ConsumerQueue::forget(core::StreamId stream) {
     std::lock_guard lock(mutex_);
     watermarks_.erase(stream);
+    ends_.erase(stream);
     apart_.erase(stream);
     std::erase_if(credits_, [stream](const core::Credit& c) { return c.stream == stream; });
 }

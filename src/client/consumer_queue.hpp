@@ -23,6 +23,7 @@ public:
     // --- the loop's side
     void deliver(core::FetchEvent event) override;
     void on_watermarks(core::StreamId stream, int64_t low, int64_t high) override;
+    void on_end(core::StreamId stream, int64_t at, int64_t end) override;
     void take_credits(std::vector<core::Credit>& into, Wake wake) override;
     std::vector<core::Credit> untaken_credits() const override;
     /// Nothing more will come of this stream.
@@ -37,6 +38,13 @@ public:
     /// `to` reads the same partition as `from` did.
     void copy_watermarks(core::StreamId from, core::StreamId to);
     std::optional<std::pair<int64_t, int64_t>> watermarks(core::StreamId stream) const;
+
+    struct End {
+        int64_t begun; ///< where reading stood when the first end was known
+        int64_t end;
+    };
+
+    std::optional<End> end(core::StreamId stream) const;
     /// What comes of this stream, and what has come, goes there.
     void set_apart(core::StreamId stream, std::shared_ptr<Arrivals> to);
     /// No more: what comes goes with the rest again. Returns what came last.
@@ -48,6 +56,7 @@ private:
     std::vector<core::Credit> credits_;
     std::unordered_map<core::StreamId, std::pair<int64_t, int64_t>> watermarks_;
     std::unordered_map<core::StreamId, std::shared_ptr<Arrivals>> apart_;
+    std::unordered_map<core::StreamId, End> ends_;
     bool wake_on_credit_ = false;
 };
 

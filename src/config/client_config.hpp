@@ -17,7 +17,7 @@ namespace ottla::config {
 using std::chrono::milliseconds;
 
 enum class Partitioner : uint8_t { random, consistent, consistent_random, murmur2, murmur2_random, fnv1a, fnv1a_random };
-enum class OffsetReset : uint8_t { earliest, latest, error };
+enum class OffsetReset : uint8_t { earliest, latest, error, by_duration };
 enum class Isolation : uint8_t { read_uncommitted, read_committed };
 enum class AddressFamily : uint8_t { any, v4, v6 };
 
@@ -88,6 +88,7 @@ struct ClientConfig {
 
     // --- consumer
     OffsetReset auto_offset_reset = OffsetReset::latest;
+    milliseconds auto_offset_reset_age{0}; // of by_duration
     int32_t fetch_min_bytes = 1;
     milliseconds fetch_wait_max{500};
     int32_t fetch_max_bytes = 52'428'800;

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "config/duration.hpp"
 #include "config/settings.hpp"
 
 namespace ottla::config {
@@ -101,6 +102,10 @@ Result<ClientConfig> parse(const Config& config, Role role, std::vector<std::str
         return judged.error();
     ClientConfig out;
     judged->settings.fill(out);
+    if (out.auto_offset_reset == OffsetReset::by_duration) {
+        const std::string& text = judged->settings.text("auto.offset.reset");
+        out.auto_offset_reset_age = parse_duration(std::string_view(text).substr(text.find(':') + 1)).value_or(milliseconds(0));
+    }
     out.client_software_name = software_word(out.client_software_name);
     out.client_software_version = software_word(out.client_software_version);
     if (Error error = drop_foreign_servers(judged->settings, out, judged->warnings))

@@ -12,7 +12,7 @@
 
 namespace ottla::config {
 
-/// One of several words, each standing for a number.
+/// One of several words, each standing for a number. After a word that ends with a colon comes a duration of ISO 8601.
 struct Choice {
     std::string_view word;
     int64_t value;

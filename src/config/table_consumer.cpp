@@ -16,7 +16,8 @@ constexpr Scope C = Scope::consumer;
 constexpr Level topic = Level::topic;
 
 constexpr Choice resets[] = {
-    {"smallest", 0}, {"earliest", 0}, {"beginning", 0}, {"largest", 1}, {"latest", 1}, {"end", 1}, {"error", 2}};
+    {"smallest", 0}, {"earliest", 0}, {"beginning", 0}, {"largest", 1}, {"latest", 1}, {"end", 1}, {"error", 2},
+    {"none", 2}, {"by_duration:", 3}};
 constexpr Choice isolations[] = {{"read_uncommitted", 0}, {"read_committed", 1}};
 constexpr Choice group_protocols[] = {{"classic", 0}, {"consumer", 1}};
 constexpr Choice assignors[] = {{"range", 1}, {"roundrobin", 2}, {"cooperative-sticky", 4}};
@@ -29,7 +30,8 @@ constexpr Property rows[] = {
     {.name = "auto.offset.reset", .level = topic, .scope = C, .kind = choice, .choices = resets, .preset = "largest",
      .importance = high, .target = &cfg::auto_offset_reset,
      .doc = "Where reading begins when there is no offset to begin from, or it is gone: at the oldest message (smallest, "
-            "earliest, beginning), at the end (largest, latest, end), or nowhere (error)."},
+            "earliest, beginning), at the end (largest, latest, end), nowhere (error, none), or at the first message that is no older "
+            "than a duration of ISO 8601 (by_duration:PT1H30M, by_duration:P7D; at the end if there is none)."},
     {.name = "isolation.level", .scope = C, .kind = choice, .choices = isolations, .preset = "read_committed",
      .importance = high, .target = &cfg::isolation,
      .doc = "Whether messages of transactions that are open or aborted are seen (read_uncommitted) or not."},

@@ -1,5 +1,7 @@
 #include "config/value.hpp"
 
+#include "config/duration.hpp"
+
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -44,7 +46,7 @@ std::string list_of(std::span<const Choice> choices) {
 const Choice* find_choice(const Property& property, std::string_view value) {
     const std::string word = lower(trim(value));
     for (const Choice& choice : property.choices)
-        if (lower(choice.word) == word)
+        if (lower(choice.word) == word && !word.ends_with(':'))
             return &choice;
     return nullptr;
 }
@@ -102,6 +104,15 @@ Result<Value> parse_real(const Property& property, std::string_view name, std::s
 }
 
 Result<Value> parse_choice(const Property& property, std::string_view name, std::string_view value) {
+    for (const Choice& choice : property.choices) {
+        const std::string_view trimmed = trim(value);
+        if (!choice.word.ends_with(':') || lower(trimmed.substr(0, choice.word.size())) != choice.word)
+            continue;
+        const std::string_view duration = trimmed.substr(choice.word.size());
+        if (!parse_duration(duration))
+            return refuse(property, name, value, "expected a duration such as P1DT2H30M after " + std::string(choice.word));
+        return Value{.text = std::string(choice.word) + std::string(duration), .number = choice.value};
+    }
     if (const Choice* choice = find_choice(property, value))
         return Value{.text = std::string(choice->word), .number = choice->value};
     return refuse(property, name, value, "expected one of " + list_of(property.choices));

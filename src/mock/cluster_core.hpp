@@ -64,6 +64,7 @@ struct CoreOptions {
 struct Broker {
     std::string host;
     int32_t port = 0;
+    std::string rack; ///< broker.rack; empty: none
     bool up = true;
 };
 
@@ -111,7 +112,7 @@ public:
 
     // --- brokers
     /// A new broker, up, at this address.
-    void add_broker(int32_t id, std::string host, int32_t port);
+    void add_broker(int32_t id, std::string host, int32_t port, std::string rack = {});
 
     const std::map<int32_t, Broker>& brokers() const { return brokers_; }
 
@@ -126,6 +127,9 @@ public:
     void stop(int32_t broker, TimePoint now, Tail tail = Tail::kept);
     /// It takes the lead of partitions which have none and of which it is a replica.
     void start(int32_t broker, TimePoint now);
+    /// An unclean election: the leader, or `broker` in its place, leads under the next epoch and lacks what is from
+    /// `end_offset` on, also if it had been acknowledged. Errors: unknown_topic_or_part, broker_not_available.
+    Error truncate(const std::string& topic, int32_t partition, int64_t end_offset, int32_t broker, TimePoint now);
     void drop_connections(int32_t broker);
 
     // --- connections
@@ -289,7 +293,7 @@ private:
         int32_t coordinator_epoch,
         TimePoint now
     );
-    static size_t lose_tail(Partition& partition);
+    static size_t lose_tail(Partition& partition, int64_t end_offset);
     std::vector<int32_t> brokers_up() const;
     Uuid new_id();
 

@@ -36,8 +36,8 @@ Error check_assignment(const ClusterCore::NewTopic& topic, const std::map<int32_
 
 } // namespace
 
-void ClusterCore::add_broker(int32_t id, std::string host, int32_t port) {
-    brokers_[id] = {std::move(host), port};
+void ClusterCore::add_broker(int32_t id, std::string host, int32_t port, std::string rack) {
+    brokers_[id] = {std::move(host), port, std::move(rack)};
 }
 
 std::vector<int32_t> ClusterCore::brokers_up() const {
@@ -65,7 +65,7 @@ void ClusterCore::stop(int32_t id, TimePoint now, Tail tail) {
             if (partition.leader != id)
                 continue;
             if (tail == Tail::lost)
-                lost_batches_ += lose_tail(partition);
+                lost_batches_ += lose_tail(partition, partition.acknowledged_end);
             const auto next =
                 std::find_if(partition.replicas.begin(), partition.replicas.end(), [&](int32_t r) {
                     return brokers_.at(r).up;
@@ -93,9 +93,10 @@ void ClusterCore::start(int32_t id, TimePoint now) {
 }
 
 /// Producers and transactions are then known from what is left in the log, as a new leader knows them.
-size_t ClusterCore::lose_tail(Partition& partition) {
+size_t ClusterCore::lose_tail(Partition& partition, int64_t end_offset) {
     const size_t before = partition.log.batches().size();
-    partition.log.truncate(partition.acknowledged_end);
+    partition.log.truncate(end_offset);
+    partition.acknowledged_end = std::min(partition.acknowledged_end, partition.log.end_offset());
     partition.producers = {};
     for (const StoredBatch& batch : partition.log.batches()) {
         const record::BatchHeader header = record::read_batch_header(batch.head.data());
@@ -208,6 +209,23 @@ Error ClusterCore::move_leader(const std::string& name, int32_t index, int32_t b
     // The new leader has all of it: answers of the old one may still be on their way.
     partition->acknowledged_end = partition->log.end_offset();
     lead(*partition, broker);
+    settle(now);
+    return {};
+}
+
+Error ClusterCore::truncate(
+    const std::string& name, int32_t index, int64_t end_offset, int32_t broker, TimePoint now
+) {
+    Topic* topic = find_topic(name);
+    Partition* partition = topic ? topic->find(index) : nullptr;
+    if (!partition)
+        return {Errc::unknown_topic_or_part, fmt::format("there is no partition {}[{}]", name, index)};
+    const int32_t leader = broker == every_broker ? partition->leader : broker;
+    const auto found = brokers_.find(leader);
+    if (found == brokers_.end() || !found->second.up || !partition->has_replica(leader))
+        return {Errc::broker_not_available, fmt::format("broker {} cannot lead {}[{}]", leader, name, index)};
+    lose_tail(*partition, end_offset);
+    lead(*partition, leader);
     settle(now);
     return {};
 }

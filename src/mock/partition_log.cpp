@@ -55,8 +55,7 @@ void PartitionLog::truncate(int64_t end_offset) {
         end_offset_ = batches_.back().base_offset;
         batches_.pop_back();
     }
-    for (EpochStart& start : epochs_)
-        start.offset = std::min(start.offset, end_offset_);
+    std::erase_if(epochs_, [this](const EpochStart& start) { return start.offset >= end_offset_; });
     transactions_ = {};
     for (const StoredBatch& batch : batches_)
         note(batch);

@@ -65,7 +65,7 @@ public:
 
     /// Returns the base offset it got.
     int64_t append(NewBatch batch, int32_t leader_epoch);
-    /// Forgets the batches from `end_offset` (the base offset of one of them) on.
+    /// Forgets the batches from `end_offset` (the base offset of one of them) on, and the leader epochs that began there.
     void truncate(int64_t end_offset);
     /// Says that `epoch` begins at the present end.
     void begin_epoch(int32_t epoch);

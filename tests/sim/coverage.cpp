@@ -21,6 +21,8 @@ struct Machine {
 
 constexpr std::string_view old_broker = "only without ApiVersions, and the mock takes no requests that old";
 
+constexpr std::string_view only_told = "brokers tell of truncation with every fetch here, so none is asked";
+
 // The states in the order of their enums.
 const std::vector<Machine> machines{
     {"connection", // core::Connection::State
@@ -36,8 +38,17 @@ const std::vector<Machine> machines{
      {"open", "waiting", "in_flight", "reported"},
      {{0, 1}, {0, 3}, {1, 2}, {1, 3}, {2, 1}, {2, 3}}},
     {"position", // core::Fetcher::State
-     {"need_offset", "asking", "reading", "stopped"},
-     {{0, 1}, {0, 2}, {1, 0}, {0, 3}, {2, 0}, {2, 3}}},
+     {"need_offset", "asking", "reading", "stopped", "unchecked", "checking"},
+     {{0, 1},
+      {0, 2},
+      {1, 0},
+      {0, 3},
+      {2, 0},
+      {2, 3},
+      {2, 4, only_told},
+      {4, 5, only_told},
+      {5, 4, only_told},
+      {5, 2, only_told}}},
     {"verdict", // from: whether the batch is idempotent; to: core::produce::Verdict
      {"delivered", "retry", "refresh_retry", "split", "renumber", "fail", "fatal"},
      {{0, 0},

@@ -107,6 +107,7 @@ public:
     using Consumer::async_committed;
     using Consumer::async_poll;
     using Consumer::cached_watermarks;
+    using Consumer::current_lag;
     using Consumer::close;
     using Consumer::commit;
     using Consumer::commit_async;

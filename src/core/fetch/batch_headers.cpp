@@ -9,6 +9,7 @@ namespace {
 
 // Both formats begin alike: offset (8), length of the rest (4), then 4 bytes, then the magic byte.
 constexpr size_t prefix = 12;
+constexpr size_t leader_epoch_at = 12;
 constexpr size_t magic_at = 16;
 constexpr size_t last_offset_delta_at = 23;
 constexpr size_t count_at = 57;
@@ -49,6 +50,7 @@ HeaderSummary walk_headers(std::span<const uint8_t> bytes) {
         if (last < summary.next)
             return bad(fmt::format("offsets do not advance after {}", summary.next));
         summary.next = last + 1;
+        summary.epoch = magic == 2 ? load_be<int32_t>(bytes.data() + leader_epoch_at) : -1;
         summary.messages += count;
         ++summary.batches;
         bytes = bytes.subspan(size);

@@ -73,6 +73,7 @@ void CommittedStarts::on_answer(
         waiting_.erase(it);
         const CommittedOffset& committed = (*answer)[i];
         start.offset = committed.offset >= 0 ? committed.offset : offset_stored;
+        start.epoch = committed.offset >= 0 ? committed.leader_epoch : -1;
         log_.debug(
             LogContext::cgrp, "COMMITTED", "group {}: {}[{}]: {}", config_.group_id, start.where.topic, start.where.partition,
             committed.offset >= 0 ? fmt::format("offset {}", committed.offset) : "nothing is committed"

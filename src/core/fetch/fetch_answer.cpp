@@ -36,6 +36,7 @@ void Fetcher::on_fetch(int32_t node, bool left_out, CallResult<FetchAnswer> resu
     if (failure)
         return on_fetch_failure(node, leader, std::move(failure), now);
     leader.failures = 0;
+    leader.version = result->version;
 
     FetchAnswer& answer = result->response;
     const bool by_id = result->version >= first_by_id;
@@ -62,7 +63,7 @@ void Fetcher::on_fetch(int32_t node, bool left_out, CallResult<FetchAnswer> resu
             held->marks = data.error_code == 0 ? FetchSession::Marks{data.high_watermark, data.last_stable_offset, data.log_start_offset}
                                                : FetchSession::Marks{};
             if (Partition* partition = find_read(*held, node))
-                any_records |= on_partition(*partition, data, node, now);
+                any_records |= on_partition(*partition, data, {node, result->version, held->line.leader_epoch}, now);
         }
     leader.session.each_unanswered([&](const FetchSession::Held& held) {
         Partition* partition = held.marks.high_watermark >= 0 ? find_read(held, node) : nullptr;
@@ -88,6 +89,7 @@ Fetcher::Partition* Fetcher::find_read(const FetchSession::Held& held, int32_t n
 void Fetcher::on_fetch_failure(int32_t node, Leader& leader, Error failure, TimePoint now) {
     const bool again = leader.failures++ > 0;
     const bool of_session = leader.session.on_error(failure.errc());
+    leader.version = -1; // it may be another one when it comes back
     if (again || !of_session)
         leader.not_before =
             now + backoff({config_.retry_backoff, config_.retry_backoff_max}, leader.failures - 1, rng_);
@@ -101,8 +103,10 @@ void Fetcher::on_fetch_failure(int32_t node, Leader& leader, Error failure, Time
             return;
         if (partition->offset > 0 && probe::planted("fetch_position_after_cut"))
             ++partition->offset;
-        if (partition->replica == node)
+        if (partition->replica == node) {
             partition->replica = -1;
+            ++partition->replica_failures;
+        }
         if (is_lasting(failure.errc())) {
             partition->not_before = now + config_.fetch_error_backoff;
             tell(*partition, failure);
@@ -112,7 +116,7 @@ void Fetcher::on_fetch_failure(int32_t node, Leader& leader, Error failure, Time
     metadata_.refresh("fetch from broker {}: {}", node, failure.message());
 }
 
-bool Fetcher::on_partition(Partition& partition, const PartitionAnswer& answer, int32_t node, TimePoint now) {
+bool Fetcher::on_partition(Partition& partition, const PartitionAnswer& answer, const Asked& asked, TimePoint now) {
     const auto error = static_cast<Errc>(answer.error_code);
     if (error != Errc::no_error) {
         if (answer.current_leader.leader_id >= 0) {
@@ -124,29 +128,79 @@ bool Fetcher::on_partition(Partition& partition, const PartitionAnswer& answer, 
             );
             find_leader(partition, now);
         }
-        on_partition_error(partition, error, node, now);
+        on_partition_error(partition, error, asked, now);
         return false;
     }
     partition.tries = 0;
+    if (is_told_truncated(partition, answer, asked))
+        return false;
     on_marks(partition, {answer.high_watermark, answer.last_stable_offset, answer.log_start_offset});
-    if (answer.preferred_read_replica >= 0 && answer.preferred_read_replica != node) {
-        partition.replica = answer.preferred_read_replica;
-        partition.replica_until = now + config_.metadata_max_age;
-        due_.emplace(partition.replica_until, partition.stream);
-        touch(partition);
-    }
+    if (answer.preferred_read_replica >= 0 && answer.preferred_read_replica != asked.node)
+        prefer_replica(partition, answer.preferred_read_replica, now);
+    else if (partition.replica == asked.node)
+        partition.replica_failures = 0;
     const bool records = on_records(partition, answer, now);
     check_end(partition);
     return records;
 }
 
+// The leader gives nothing to who has a nearer replica (KIP-392), so one that fails is tried again, but not in a row.
+void Fetcher::prefer_replica(Partition& partition, int32_t replica, TimePoint now) {
+    const bool known = metadata_.brokers().contains(replica);
+    if (!known) {
+        ++partition.replica_failures;
+        metadata_.refresh(
+            "{}[{}]: broker {}, the preferred replica, is not known", partition.where.topic, partition.where.partition, replica
+        );
+    }
+    if (partition.replica_failures > 0)
+        partition.not_before =
+            now + backoff({config_.retry_backoff, config_.retry_backoff_max}, partition.replica_failures - 1, rng_);
+    partition.replica = known ? replica : -1;
+    partition.replica_until = now + config_.metadata_max_age;
+    due_.emplace(partition.replica_until, partition.stream);
+    touch(partition);
+}
+
+/// Whether the answer cannot be used: it says that records which were read are gone, or leaves open whether they are.
+bool Fetcher::is_told_truncated(Partition& partition, const PartitionAnswer& answer, const Asked& asked) {
+    const auto& diverging = answer.diverging_epoch;
+    if (diverging.epoch >= 0 || diverging.end_offset >= 0) {
+        if (diverging.epoch >= partition.epoch && diverging.end_offset >= partition.offset)
+            partition.epoch = -1; // there is no sense in it
+        touch(partition);
+        if (partition.epoch >= 0)
+            judge_truncation(partition, diverging.epoch, diverging.end_offset);
+        return true;
+    }
+    if (is_checked(partition)) {
+        partition.checked_under = std::max(partition.checked_under, asked.leader_epoch);
+        return false;
+    }
+    if (asked.version < first_telling_truncation) {
+        check_position(partition);
+        return true;
+    }
+    partition.checked_under = asked.leader_epoch;
+    return false;
+}
+
 void Fetcher::on_marks(Partition& partition, const FetchSession::Marks& marks) {
     const bool news = marks.high_watermark != partition.high || marks.log_start > partition.low;
+    const bool end_moves = news || marks.last_stable != partition.last_stable;
     partition.high = marks.high_watermark;
     partition.low = std::max(partition.low, marks.log_start);
     partition.last_stable = marks.last_stable;
     if (news)
         sink_.on_watermarks(partition.stream, partition.low, partition.high);
+    if (end_moves)
+        sink_.on_end(partition.stream, partition.offset, end_of(partition));
+}
+
+/// Where reading ends at present.
+int64_t Fetcher::end_of(const Partition& partition) const {
+    const bool stable = config_.isolation == config::Isolation::read_committed && partition.last_stable >= 0;
+    return stable ? partition.last_stable : partition.high;
 }
 
 bool Fetcher::on_records(Partition& partition, const PartitionAnswer& answer, TimePoint now) {
@@ -204,6 +258,8 @@ bool Fetcher::on_records(Partition& partition, const PartitionAnswer& answer, Ti
         answer.high_watermark
     );
     partition.offset = summary.next;
+    partition.epoch = summary.epoch;
+    partition.epoch_is_read = true;
     touch(partition);
     partition.from_tail = false;
     partition.served = ++answers_;
@@ -223,15 +279,13 @@ bool Fetcher::on_records(Partition& partition, const PartitionAnswer& answer, Ti
 void Fetcher::check_end(Partition& partition) {
     if (!config_.enable_partition_eof)
         return;
-    const bool stable = config_.isolation == config::Isolation::read_committed && partition.last_stable >= 0;
-    const int64_t end = stable ? partition.last_stable : partition.high;
-    if (partition.offset != end || partition.offset == partition.end_told)
+    if (partition.offset != end_of(partition) || partition.offset == partition.end_told)
         return;
     partition.end_told = partition.offset;
     sink_.deliver({partition.stream, EndOfPartition{partition.offset}});
 }
 
-void Fetcher::on_partition_error(Partition& partition, Errc error, int32_t node, TimePoint now) {
+void Fetcher::on_partition_error(Partition& partition, Errc error, const Asked& asked, TimePoint now) {
     log_.debug(
         LogContext::fetch,
         "FETCHERR",
@@ -239,12 +293,14 @@ void Fetcher::on_partition_error(Partition& partition, Errc error, int32_t node,
         partition.where.topic,
         partition.where.partition,
         partition.offset,
-        node,
+        asked.node,
         error_name(error)
     );
-    const bool from_replica = partition.replica >= 0 && partition.replica == node;
-    if (from_replica)
+    const bool from_replica = partition.replica >= 0 && partition.replica == asked.node;
+    if (from_replica) {
         partition.replica = -1; // whatever it is, the leader knows better
+        ++partition.replica_failures;
+    }
     touch(partition);
     if (error == Errc::offset_out_of_range) {
         if (from_replica)
@@ -257,7 +313,7 @@ void Fetcher::on_partition_error(Partition& partition, Errc error, int32_t node,
             reset_position(partition, why);
         }
     } else if (needs_metadata_refresh(error) || error == Errc::unknown_topic_id || error == Errc::inconsistent_topic_id) {
-        if (partition.node() == node) { // no newer leader was named
+        if (partition.node() == asked.node && partition.leader_epoch <= asked.leader_epoch) { // no newer leader was named
             partition.leader = -1;      // until metadata say again
             back_off(partition, now);
         }

@@ -32,6 +32,11 @@ void Fetcher::gather_partition(PartitionMetrics& one, const Partition& partition
         one.fetch_state = "active";
         one.next_offset = partition.offset;
         break;
+    case State::unchecked:
+    case State::checking:
+        one.fetch_state = "validate-epoch-wait";
+        one.next_offset = partition.offset;
+        break;
     case State::stopped:
         one.fetch_state = "stopped";
         break;

@@ -8,6 +8,16 @@ namespace {
 
 constexpr int16_t last_by_name = 12; // from 13 on, topics go by id alone (KIP-516)
 
+/// What brokers that do not know of last epochs can be sent.
+msg::FetchRequest adapted(const msg::FetchRequest& request, int16_t version) {
+    msg::FetchRequest out = request;
+    if (version < first_telling_truncation)
+        for (auto& topic : out.topics)
+            for (auto& partition : topic.partitions)
+                partition.last_fetched_epoch = -1;
+    return out;
+}
+
 } // namespace
 
 void Fetcher::touch(Partition& partition) {
@@ -66,6 +76,12 @@ void Fetcher::settle(int32_t node, Leader& leader, Partition& partition, TimePoi
         due_.emplace(partition.not_before, partition.stream);
         reads = false;
     }
+    if (reads && is_ahead_of_leader(partition, now))
+        reads = false;
+    if (reads && !is_checked(partition) && leader.version >= 0 && leader.version < first_telling_truncation) {
+        check_position(partition);
+        reads = false;
+    }
     if (partition.placed == node)
         set_starved(partition, reads && is_starved(partition));
     if (!reads || partition.starved)
@@ -78,6 +94,7 @@ void Fetcher::settle(int32_t node, Leader& leader, Partition& partition, TimePoi
             .offset = partition.offset,
             .max_bytes = static_cast<int32_t>(partition.max_bytes),
             .leader_epoch = partition.leader_epoch,
+            .last_epoch = partition.epoch,
             .served = partition.served,
         }
     );
@@ -161,7 +178,9 @@ void Fetcher::send_fetch(int32_t node, Leader& leader, int64_t max_bytes) {
         [this, node, left_out](CallResult<FetchAnswer> result, TimePoint now) {
             on_fetch(node, left_out, std::move(result), now);
             wake();
-        }
+        },
+        nullptr,
+        leader.version < first_telling_truncation ? adapted : nullptr
     );
 }
 

@@ -63,6 +63,9 @@ public:
     virtual void deliver(FetchEvent event) = 0;
     /// Lowest and next offset of the partition, whenever a response says something new.
     virtual void on_watermarks(StreamId stream, int64_t low, int64_t high) = 0;
+    /// Where reading ends at present, whenever that changes: the next offset, reading committed the last stable one. `at` is
+    /// where reading stands.
+    virtual void on_end(StreamId /*stream*/, int64_t /*at*/, int64_t /*end*/) {}
     /// Appends the credits since the last call. When there are none and `wake` says so, the next credit wakes
     /// the fetcher.
     virtual void take_credits(std::vector<Credit>& into, Wake wake) = 0;

@@ -8,6 +8,9 @@
 namespace ottla::core {
 namespace {
 
+/// Beside the logical offsets that applications know: by the age of records.
+constexpr int64_t offset_by_age = -1002;
+
 // The broker was not reached: that passes, and is told of elsewhere.
 bool is_on_the_way(Errc error) {
     return error == Errc::_transport || error == Errc::_timed_out || error == Errc::_resolve || error == Errc::_unknown_broker;
@@ -28,42 +31,78 @@ void Fetcher::start_at(Partition& partition, int64_t offset) {
     }
 }
 
-void Fetcher::reset_position(Partition& partition, const std::string& why) {
+void Fetcher::reset_position(Partition& partition, const std::string& why, Errc error) {
     using config::OffsetReset;
     partition.end_told = -1;
     if (config_.auto_offset_reset == OffsetReset::error) {
         partition.become(State::stopped);
         touch(partition);
-        tell(partition, Error(Errc::_auto_offset_reset, why));
+        tell(partition, Error(error, why));
         return;
     }
-    look_up(partition, config_.auto_offset_reset == OffsetReset::earliest ? offset_beginning : offset_end);
+    switch (config_.auto_offset_reset) {
+    case OffsetReset::earliest:
+        return look_up(partition, offset_beginning);
+    case OffsetReset::by_duration:
+        return look_up(partition, offset_by_age);
+    case OffsetReset::latest:
+    case OffsetReset::error:
+        return look_up(partition, offset_end);
+    }
+}
+
+// The topic was deleted and created again: the position was one in the old topic, and all of the new one is to come.
+void Fetcher::begin_again(Partition& partition) {
+    if (partition.state == State::need_offset || partition.state == State::asking || partition.state == State::stopped)
+        return;
+    log_.debug(LogContext::fetch, "RECREATED", "{}[{}]: the topic was created again", partition.where.topic, partition.where.partition);
+    partition.low = partition.high = partition.last_stable = -1;
+    if (config_.auto_offset_reset == config::OffsetReset::error)
+        reset_position(partition, "the topic was created again");
+    else
+        look_up(partition, offset_beginning);
 }
 
 void Fetcher::look_up(Partition& partition, int64_t offset) {
     partition.offset = offset;
+    partition.end_told = -1;
+    partition.epoch = -1;
+    partition.epoch_is_read = false;
     partition.become(State::need_offset);
     lookups_.insert(partition.stream);
     touch(partition);
+    wake();
 }
 
 void Fetcher::ask_offsets(TimePoint now, TimePoint& next) {
     std::map<int32_t, std::vector<Partition*>> by_leader;
+    std::map<int32_t, std::vector<Partition*>> to_check;
     std::erase_if(lookups_, [&](StreamId stream) {
         const Partition* partition = find(stream);
-        return !partition || (partition->state != State::need_offset && partition->state != State::asking);
+        return !partition || partition->state == State::reading || partition->state == State::stopped;
     });
     for (const StreamId stream : lookups_) {
         Partition& partition = *find(stream);
-        if (partition.state != State::need_offset || partition.leader < 0)
+        if (partition.state == State::asking || partition.state == State::checking || partition.leader < 0)
             continue;
         if (partition.not_before > now)
             next = std::min(next, partition.not_before);
         else
-            by_leader[partition.leader].push_back(&partition);
+            (partition.state == State::unchecked ? to_check : by_leader)[partition.leader].push_back(&partition);
     }
+    for (auto& [node, partitions] : to_check)
+        ask_epochs(node, std::move(partitions));
     for (auto& [node, partitions] : by_leader)
         send_list_offsets(node, std::move(partitions));
+}
+
+/// What to ask ListOffsets for.
+int64_t Fetcher::timestamp_of(int64_t offset) const {
+    if (offset == offset_beginning)
+        return timestamp_earliest;
+    if (offset == offset_by_age && unix_ms_)
+        return std::max<int64_t>(unix_ms_() - config_.auto_offset_reset_age.count(), 0);
+    return timestamp_latest;
 }
 
 void Fetcher::send_list_offsets(int32_t node, std::vector<Partition*> partitions) {
@@ -78,7 +117,7 @@ void Fetcher::send_list_offsets(int32_t node, std::vector<Partition*> partitions
             partition->where.topic,
             partition->where.partition,
             partition->leader_epoch,
-            partition->offset == offset_beginning ? timestamp_earliest : timestamp_latest
+            timestamp_of(partition->offset)
         );
         asked.emplace_back(partition->where, partition->stream);
         partition->become(State::asking);
@@ -95,12 +134,12 @@ void Fetcher::send_list_offsets(int32_t node, std::vector<Partition*> partitions
             if (!result && result.error().errc() == Errc::_invalid_arg)
                 lookup_isolation_ =
                     config::Isolation::read_uncommitted; // the broker is too old to know of transactions
-            std::map<std::pair<std::string_view, int32_t>, std::pair<Errc, int64_t>> answers;
+            std::map<std::pair<std::string_view, int32_t>, EpochAnswer> answers;
             if (result)
                 for (const auto& topic : result->response.topics)
                     for (const auto& line : topic.partitions)
                         answers[{topic.name, line.partition_index}] = {
-                            static_cast<Errc>(line.error_code), offset_in(line, result->version)};
+                            static_cast<Errc>(line.error_code), line.leader_epoch, offset_in(line, result->version)};
             for (const auto& [where, stream] : asked) {
                 Partition* partition = find(stream);
                 if (!partition || partition->state != State::asking)
@@ -108,20 +147,23 @@ void Fetcher::send_list_offsets(int32_t node, std::vector<Partition*> partitions
                 partition->become(State::need_offset);
                 const auto answer = answers.find({where.topic, where.partition});
                 if (answer != answers.end())
-                    on_offset(*partition, answer->second.first, answer->second.second, now);
+                    on_offset(*partition, answer->second.error, answer->second.end_offset, answer->second.epoch, now);
                 else
-                    on_offset(*partition, result ? Errc::_bad_msg : result.error().errc(), -1, now);
+                    on_offset(*partition, result ? Errc::_bad_msg : result.error().errc(), -1, -1, now);
             }
             wake();
         }
     );
 }
 
-void Fetcher::on_offset(Partition& partition, Errc error, int64_t offset, TimePoint now) {
+void Fetcher::on_offset(Partition& partition, Errc error, int64_t offset, int32_t epoch, TimePoint now) {
     if (error == Errc::no_error && offset >= 0) {
         partition.tries = 0;
         if (partition.from_tail && partition.offset <= offset_tail(0))
             offset = std::max<int64_t>(0, offset - (offset_tail(0) - partition.offset));
+        else
+            partition.epoch = epoch;
+        partition.checked_under = partition.leader_epoch;
         partition.offset = offset;
         partition.become(State::reading);
         touch(partition);
@@ -135,6 +177,8 @@ void Fetcher::on_offset(Partition& partition, Errc error, int64_t offset, TimePo
         );
         return;
     }
+    if (error == Errc::no_error && partition.offset == offset_by_age)
+        return look_up(partition, offset_end); // all that there is is older
     if (error == Errc::no_error)
         error = Errc::_bad_msg; // neither an offset nor an error
     if (error == Errc::_invalid_arg && partition.tries == 0) {

@@ -44,6 +44,8 @@ void Fetcher::add(FetchStart start, TimePoint now) {
         .not_before = now + start.delay,
     };
     partition.asked_for = start.offset;
+    partition.epoch = start.epoch;
+    partition.epoch_is_read = start.epoch >= 0;
     partition.position = std::move(start.position);
     partition.received = &received_[partition.where];
     if (partition.received->since == TimePoint())
@@ -159,6 +161,7 @@ void Fetcher::find_leader(Partition& partition, TimePoint now) {
     partition.error_told = Errc::no_error;
     if (info->leader == partition.leader && info->leader_epoch == partition.leader_epoch && topic->id == partition.topic_id)
         return;
+    const bool created_again = !partition.topic_id.is_zero() && !topic->id.is_zero() && topic->id != partition.topic_id;
     partition.topic_id = topic->id;
     partition.leader_epoch = info->leader_epoch;
     if (info->leader != partition.leader) {
@@ -166,6 +169,8 @@ void Fetcher::find_leader(Partition& partition, TimePoint now) {
         partition.replica = -1;
     }
     touch(partition);
+    if (created_again)
+        begin_again(partition);
 }
 
 // Topics that nobody knows are told of when they have had time to spread over the cluster.

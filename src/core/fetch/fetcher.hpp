@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -35,10 +36,14 @@ struct FetchStart {
     TopicPartition where{};
     StreamId stream = 0;             ///< never used before
     int64_t offset = offset_invalid; ///< absolute or logical; invalid and stored: by auto.offset.reset
+    int32_t epoch = -1;              ///< leader epoch of the record before an absolute offset; -1: not known
     bool paused = false;
     Duration delay = Duration::zero(); ///< first fetch not before so long
     std::shared_ptr<const std::atomic<int64_t>> position{}; ///< what the application has been handed, + 1; for statistics
 };
+
+/// From this version on answers to Fetch tell that the log was truncated (KIP-595).
+inline constexpr int16_t first_telling_truncation = 12;
 
 class Fetcher final : public Core {
 public:
@@ -63,6 +68,9 @@ public:
     void pause(StreamId stream);
     void resume(StreamId stream);
 
+    /// What time it is, in ms since 1970: for auto.offset.reset=by_duration (KIP-1106), which needs it.
+    void set_clock(std::function<int64_t()> unix_ms) { unix_ms_ = std::move(unix_ms); }
+
     TimePoint poll(TimePoint now) override;
     /// Topics, partitions and sums over them, into `all`.
     void gather(Metrics& all, TimePoint now) const;
@@ -73,6 +81,8 @@ private:
         asking,      ///< a ListOffsets request is in flight
         reading,     ///< `offset` is absolute
         stopped,     ///< no way on: the reset policy is "error"
+        unchecked,   ///< `offset` is absolute, but the leader is another one and may lack records that were read
+        checking,    ///< an OffsetForLeaderEpoch request is in flight
     };
 
     /// Of a partition, over all streams, for statistics.
@@ -88,6 +98,9 @@ private:
         StreamId stream;
         State state = State::need_offset;
         int64_t offset; ///< next to fetch
+        int32_t epoch = -1;         ///< leader epoch of the record before `offset`; -1: not known
+        bool epoch_is_read = false; ///< that record has been read, now or by who committed
+        int32_t checked_under = -1; ///< leader epoch whose leader has all that was read
         bool paused = false;
         bool from_tail = false; ///< started at offset_tail(n): falls back to the beginning
         int64_t max_bytes;
@@ -102,6 +115,7 @@ private:
         int32_t leader_epoch = -1;
         int32_t replica = -1; ///< preferred by the leader over itself (KIP-392)
         TimePoint replica_until{};
+        int replica_failures = 0; ///< in a row
         Uuid topic_id{};
         TimePoint not_before{};
         int tries = 0;
@@ -130,6 +144,7 @@ private:
         /// How long the broker may wait while some partition is left out for lack of demand: short at first,
         /// since that partition would have to wait for the answer too; doubled by every empty answer.
         Duration short_wait{};
+        int16_t version = -1; ///< of its last answer
         FetchSession session{};
         std::vector<StreamId> touched{}; ///< to be looked at before the next request
         size_t starved = 0;              ///< partitions left out
@@ -137,6 +152,18 @@ private:
 
     using FetchAnswer = msg::fetch_response::FetchResponse;
     using PartitionAnswer = msg::fetch_response::PartitionData;
+
+    struct AskedEpoch {
+        TopicPartition where;
+        StreamId stream;
+        int32_t leader_epoch;
+    };
+
+    struct EpochAnswer {
+        Errc error = Errc::no_error;
+        int32_t epoch = -1;
+        int64_t end_offset = -1;
+    };
 
     void gather_partition(PartitionMetrics& one, const Partition& partition) const;
     Partition* find(StreamId stream);
@@ -156,10 +183,20 @@ private:
     // --- where to start
     void start_at(Partition& partition, int64_t offset);
     void look_up(Partition& partition, int64_t offset);
-    void reset_position(Partition& partition, const std::string& why);
+    int64_t timestamp_of(int64_t offset) const;
+    void reset_position(Partition& partition, const std::string& why, Errc error = Errc::_auto_offset_reset);
+    void begin_again(Partition& partition);
     void ask_offsets(TimePoint now, TimePoint& next);
     void send_list_offsets(int32_t node, std::vector<Partition*> partitions);
-    void on_offset(Partition& partition, Errc error, int64_t offset, TimePoint now);
+    void on_offset(Partition& partition, Errc error, int64_t offset, int32_t epoch, TimePoint now);
+
+    // --- whether the log still has what was read
+    bool is_checked(const Partition& partition) const;
+    bool is_ahead_of_leader(Partition& partition, TimePoint now);
+    void check_position(Partition& partition);
+    void ask_epochs(int32_t node, std::vector<Partition*> partitions);
+    void on_epoch_end(Partition& partition, int32_t under, const EpochAnswer& answer, TimePoint now);
+    void judge_truncation(Partition& partition, int32_t epoch, int64_t end_offset);
 
     // --- fetching
     void touch(Partition& partition);
@@ -175,9 +212,19 @@ private:
     void on_fetch_failure(int32_t node, Leader& leader, Error failure, TimePoint now);
     Partition* find_read(const FetchSession::Held& held, int32_t node);
     void on_marks(Partition& partition, const FetchSession::Marks& marks);
-    bool on_partition(Partition& partition, const PartitionAnswer& answer, int32_t node, TimePoint now);
+    /// Of the request whose answer is judged.
+    struct Asked {
+        int32_t node;
+        int16_t version;
+        int32_t leader_epoch;
+    };
+
+    bool on_partition(Partition& partition, const PartitionAnswer& answer, const Asked& asked, TimePoint now);
+    void prefer_replica(Partition& partition, int32_t replica, TimePoint now);
+    bool is_told_truncated(Partition& partition, const PartitionAnswer& answer, const Asked& asked);
     bool on_records(Partition& partition, const PartitionAnswer& answer, TimePoint now);
-    void on_partition_error(Partition& partition, Errc error, int32_t node, TimePoint now);
+    void on_partition_error(Partition& partition, Errc error, const Asked& asked, TimePoint now);
+    int64_t end_of(const Partition& partition) const;
     void check_end(Partition& partition);
     void tell(const Partition& partition, Error error);
     void back_off(Partition& partition, TimePoint now);
@@ -190,6 +237,7 @@ private:
     Rng rng_;
     const Log log_;
     CallScope scope_;
+    std::function<int64_t()> unix_ms_;
 
     std::map<TopicPartition, Received> received_; ///< for good
     std::map<StreamId, Partition> partitions_;

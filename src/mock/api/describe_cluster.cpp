@@ -28,6 +28,8 @@ Outcome act(ClusterCore& cluster, const Call& call, msg::DescribeClusterRequest&
         out.broker_id = id;
         out.host = broker.host;
         out.port = broker.port;
+        if (!broker.rack.empty())
+            out.rack = broker.rack;
     }
     if (request.include_cluster_authorized_operations)
         response.cluster_authorized_operations = every_cluster_operation;

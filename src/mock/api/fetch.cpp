@@ -21,6 +21,11 @@ using msg::fetch_response::PartitionData;
 constexpr int32_t largest_answer = 55 * 1024 * 1024;
 constexpr int16_t first_with_sessions = 7;
 constexpr int16_t first_by_id = 13;
+constexpr int16_t first_from_followers = 11;
+
+ReadLevel level_of(const msg::FetchRequest& request) {
+    return request.isolation_level == 1 ? ReadLevel::committed : ReadLevel::uncommitted;
+}
 
 struct Budget {
     size_t left;
@@ -40,6 +45,11 @@ void read(
     out.log_start_offset = log.start_offset();
     if (call.version >= 12 && wanted.last_fetched_epoch >= 0) {
         const EpochEnd end = log.end_of_epoch(wanted.last_fetched_epoch);
+        if (end.epoch < 0) { // that far back nothing is known
+            out.error_code = code(Errc::offset_out_of_range);
+            out.high_watermark = out.last_stable_offset = out.log_start_offset = -1;
+            return;
+        }
         if (end.epoch < wanted.last_fetched_epoch || end.end_offset < wanted.fetch_offset) {
             out.diverging_epoch.epoch = end.epoch;
             out.diverging_epoch.end_offset = end.end_offset;
@@ -72,6 +82,18 @@ void read(
     }
 }
 
+/// The replica that is nearest to a reader in `rack` (KIP-392); the leader if none is nearer.
+int32_t nearest_replica(const ClusterCore& cluster, const Partition& partition, const std::string& rack) {
+    const auto is_near = [&](int32_t id) {
+        const auto found = cluster.brokers().find(id);
+        return found != cluster.brokers().end() && found->second.up && found->second.rack == rack;
+    };
+    if (rack.empty() || is_near(partition.leader))
+        return partition.leader;
+    const auto near = std::find_if(partition.replicas.begin(), partition.replicas.end(), is_near);
+    return near == partition.replicas.end() ? partition.leader : *near;
+}
+
 /// What is read, as things stand now.
 struct Gathered {
     /// With the partition of the session it is, if any.
@@ -87,7 +109,7 @@ void gather_one(
     const Call& call,
     Topic* topic,
     const FetchPartition& wanted,
-    ReadLevel level,
+    const msg::FetchRequest& request,
     Budget& budget,
     Gathered& all,
     PartitionData& out
@@ -102,10 +124,17 @@ void gather_one(
     if (error == Errc::no_error && !topic && call.version >= first_by_id)
         error = Errc::unknown_topic_id;
     if (error == Errc::no_error)
-        error = check_leader(call, partition, wanted.current_leader_epoch);
+        error = call.version >= first_from_followers ? check_replica(call, partition, wanted.current_leader_epoch)
+                                                     : check_leader(call, partition, wanted.current_leader_epoch);
     out.error_code = code(error);
     if (error == Errc::no_error) {
-        read(call, partition->log, wanted, level, budget, out);
+        read(call, partition->log, wanted, level_of(request), budget, out);
+        if (out.error_code == 0 && partition->leader == call.broker && call.version >= first_from_followers)
+            if (const int32_t near = nearest_replica(cluster, *partition, request.rack_id); near != partition->leader) {
+                out.preferred_read_replica = near;
+                out.records.pieces.clear(); // they are to be read there
+                all.has_news = true;
+            }
         all.has_news = all.has_news || out.error_code != 0 || out.diverging_epoch.epoch >= 0;
         all.waits_in.push_back({topic->id, wanted.partition});
         return;
@@ -117,10 +146,6 @@ void gather_one(
         out.current_leader.leader_epoch = partition->leader_epoch;
         add_endpoint(cluster, partition->leader, all.endpoints);
     }
-}
-
-ReadLevel level_of(const msg::FetchRequest& request) {
-    return request.isolation_level == 1 ? ReadLevel::committed : ReadLevel::uncommitted;
 }
 
 /// A request, with what is read by it: as it says itself, or as its session says.
@@ -144,7 +169,7 @@ Gathered gather(ClusterCore& cluster, const Call& call, const Reading& reading) 
             topic = find_topic(cluster, call.version >= first_by_id, wanted.topic, wanted.topic_id);
         before = &wanted;
         auto& out = all.partitions.emplace_back(&wanted, PartitionData{}).second;
-        gather_one(cluster, call, topic, wanted.asked, level_of(reading.request), budget, all, out);
+        gather_one(cluster, call, topic, wanted.asked, reading.request, budget, all, out);
         all.bytes += out.records.size();
     }
     return all;

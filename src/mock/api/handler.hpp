@@ -93,6 +93,8 @@ inline Topic* find_topic(ClusterCore& cluster, bool by_id, const std::string& na
 /// not_leader_for_partition, fenced_leader_epoch, unknown_leader_epoch or no_error. `leader_epoch`: what the
 /// client knows, -1: nothing.
 Errc check_leader(const Call& call, const Partition* partition, int32_t leader_epoch);
+/// The same of any broker that has a replica (KIP-392).
+Errc check_replica(const Call& call, const Partition* partition, int32_t leader_epoch);
 
 /// Adds the address of `broker` to a response's node_endpoints, once (KIP-951).
 template <class Endpoints>
@@ -107,6 +109,8 @@ void add_endpoint(const ClusterCore& cluster, int32_t broker, Endpoints& endpoin
     endpoint.node_id = broker;
     endpoint.host = found->second.host;
     endpoint.port = found->second.port;
+    if (!found->second.rack.empty())
+        endpoint.rack = found->second.rack;
 }
 
 } // namespace ottla::mock::api

@@ -121,6 +121,8 @@ Outcome act(ClusterCore& cluster, const Call& call, msg::MetadataRequest& reques
         out.node_id = id;
         out.host = broker.host;
         out.port = broker.port;
+        if (!broker.rack.empty())
+            out.rack = broker.rack;
     }
     response.cluster_id = cluster.cluster_id();
     response.controller_id = cluster.controller();

@@ -43,7 +43,7 @@ const Api* find(int16_t key) {
     return found == apis.end() ? nullptr : *found;
 }
 
-Errc check_leader(const Call& call, const Partition* partition, int32_t leader_epoch) {
+Errc check_replica(const Call& call, const Partition* partition, int32_t leader_epoch) {
     if (!partition)
         return Errc::unknown_topic_or_part;
     if (!partition->has_replica(call.broker))
@@ -52,9 +52,12 @@ Errc check_leader(const Call& call, const Partition* partition, int32_t leader_e
         return Errc::fenced_leader_epoch;
     if (leader_epoch > partition->leader_epoch)
         return Errc::unknown_leader_epoch;
-    if (partition->leader != call.broker)
-        return Errc::not_leader_for_partition;
     return Errc::no_error;
+}
+
+Errc check_leader(const Call& call, const Partition* partition, int32_t leader_epoch) {
+    const Errc error = check_replica(call, partition, leader_epoch);
+    return error == Errc::no_error && partition->leader != call.broker ? Errc::not_leader_for_partition : error;
 }
 
 } // namespace ottla::mock::api

@@ -147,6 +147,12 @@ size_t MockCluster::fetch_sessions(int32_t broker) const {
     return server_->call([&](ClusterCore& core, TimePoint) { return core.fetch_sessions(broker).count(); });
 }
 
+error_code MockCluster::truncate(const std::string& topic, int32_t partition, int64_t end_offset) {
+    return server_->call([&](ClusterCore& core, TimePoint now) {
+        return core.truncate(topic, partition, end_offset, mock::every_broker, now).code;
+    });
+}
+
 error_code MockCluster::move_coordinator(Coordinator kind, const std::string& key, int32_t broker) {
     return server_->call([&](ClusterCore& core, TimePoint now) {
         return core.move_coordinator(kind_of(kind), key, broker, now).code;

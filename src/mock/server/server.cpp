@@ -64,7 +64,8 @@ Server::Server(const MockClusterOptions& options)
                 fmt::format("cannot listen on {} port {}: {}", options_.host, port, error.message())
             ));
         ports_[id] = listeners_.at(id).acceptor.local_endpoint().port();
-        core_.add_broker(id, options_.host, ports_[id]);
+        const auto at = static_cast<size_t>(id - 1);
+        core_.add_broker(id, options_.host, ports_[id], at < options_.racks.size() ? options_.racks[at] : "");
     }
     thread_ = std::thread([this] { run(); });
 }

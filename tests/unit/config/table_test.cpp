@@ -32,6 +32,8 @@ constexpr Departure departures[] = {
     // Words that are not in the range of the reference, which takes any text until a client is made.
     {"partitioner", "range", "random, consistent, consistent_random, murmur2, murmur2_random, fnv1a, fnv1a_random"},
     {"partitioner", "type", "enum"},
+    // KIP-1106, and Java's word for error.
+    {"auto.offset.reset", "range", "smallest, earliest, beginning, largest, latest, end, error, none, by_duration:"},
     {"partition.assignment.strategy", "range", "range, roundrobin, cooperative-sticky"},
     {"partition.assignment.strategy", "type", "list"},
     {"share.acknowledgement.mode", "range", "implicit, explicit"},

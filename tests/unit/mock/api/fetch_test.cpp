@@ -146,7 +146,8 @@ TEST_CASE("a fetch under another leader epoch is refused") {
     CHECK(error(-1, 1) == 0);
     CHECK(error(epoch - 1, 1) == number(Errc::fenced_leader_epoch));
     CHECK(error(epoch + 1, 1) == number(Errc::unknown_leader_epoch));
-    CHECK(error(epoch, 2) == number(Errc::not_leader_for_partition));
+    CHECK(error(epoch, 2) == 0); // a replica is read from, too
+    CHECK(error(epoch - 1, 2) == number(Errc::fenced_leader_epoch));
 }
 
 TEST_CASE("a leader that moves away answers waiting fetches and names the new one") {
@@ -155,13 +156,14 @@ TEST_CASE("a leader that moves away answers waiting fetches and names the new on
     world.core.move_leader("t", 0, 1, world.now);
     auto request = fetch_request("t", 0, 0);
     request.topics[0].topic_id = world.core.find_topic("t")->id;
+    request.topics[0].partitions[0].current_leader_epoch = world.partition("t", 0).leader_epoch;
     const ConnectionId consumer = world.core.connect(1);
     world.put(consumer, request, 16);
     CHECK(world.answers[consumer].empty());
     world.core.move_leader("t", 0, 2, world.now);
     const auto response = world.take<msg::FetchRequest>(consumer, 16);
     REQUIRE(response);
-    CHECK(response->responses[0].partitions[0].error_code == number(Errc::not_leader_for_partition));
+    CHECK(response->responses[0].partitions[0].error_code == number(Errc::fenced_leader_epoch));
     CHECK(response->responses[0].partitions[0].current_leader.leader_id == 2);
     REQUIRE(response->node_endpoints.size() == 1);
     CHECK(response->node_endpoints[0].port == 9002);
