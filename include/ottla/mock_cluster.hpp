@@ -55,18 +55,25 @@ struct MockClusterOptions {
     /// request (KIP-227); 0: none.
     int fetch_session_slots = 1000;
     int group_max_size = INT32_MAX; ///< group.max.size: more members are GROUP_MAX_SIZE_REACHED
+    /// group.consumer.session.timeout.ms, group.consumer.heartbeat.interval.ms: of members of the new protocol (KIP-848),
+    /// which are told the second.
+    std::chrono::milliseconds group_consumer_session_timeout{45'000};
+    std::chrono::milliseconds group_consumer_heartbeat_interval{5'000};
+    int group_consumer_max_size = INT32_MAX; ///< group.consumer.max.size
     uint64_t seed = 1; ///< of ids and leader choice
     /// Set: the brokers are null brokers.
     std::optional<NullOptions> null{};
 };
 
-/// A consumer group at this moment, classic protocol.
+/// A consumer group at this moment.
 struct MockGroup {
-    std::string state; ///< "Empty", "PreparingRebalance", "CompletingRebalance", "Stable"
-    int32_t generation = 0;
-    std::string protocol; ///< how members agreed to assign, for example "range"; empty when there are none
+    /// "Empty", "Stable"; classic: "PreparingRebalance", "CompletingRebalance"; consumer: "Assigning", "Reconciling".
+    std::string state;
+    int32_t generation = 0; ///< or the epoch of the group
+    std::string protocol; ///< how members agreed to assign, for example "range"; empty when there are none; or the assignor
     std::string leader;   ///< a member id, or empty
-    std::vector<std::string> members; ///< their ids, in the order in which they joined
+    std::vector<std::string> members; ///< their ids, in the order in which they joined, or sorted
+    std::string type{"classic"};      ///< "consumer": it is one of the new protocol (KIP-848)
 };
 
 /// Brokers run on a thread of their own from construction to destruction. All calls are thread-safe.

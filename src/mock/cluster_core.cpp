@@ -14,6 +14,7 @@ ClusterCore::ClusterCore(CoreOptions options, Outlet& outlet)
     , rng_(options_.seed)
     , transactions_(TransactionCoordinator::protocol_of(options_.transaction_version), next_producer_id_)
     , groups_(options_.groups, options_.seed)
+    , consumer_groups_(groups_, *this, options_.consumer_groups, options_.seed)
     , transaction_version_(options_.transaction_version) {
     cluster_id_ = new_id().to_string();
     next_leader_ = rng_.below(1024);

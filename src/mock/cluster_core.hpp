@@ -21,6 +21,7 @@
 
 #include "base/move_only_function.hpp"
 #include "base/rng.hpp"
+#include "mock/consumer_group_coordinator.hpp"
 #include "mock/coordinator_placement.hpp"
 #include "mock/faults.hpp"
 #include "mock/fetch_sessions.hpp"
@@ -55,6 +56,7 @@ struct CoreOptions {
     int16_t transaction_version = 2; ///< the finalised feature transaction.version: 0, 1 or 2
     GroupOptions groups;
     FetchSessionLimits fetch_sessions;
+    ConsumerGroupOptions consumer_groups;
     uint64_t seed = 1;
     /// What the realtime clock (ms since 1970) says when `now` is `start`: for timestamps the broker makes.
     int64_t start_timestamp_ms = 0;
@@ -104,7 +106,7 @@ struct PartitionRef {
     int32_t partition;
 };
 
-class ClusterCore {
+class ClusterCore : private TopicsView {
 public:
     using Milliseconds = std::chrono::milliseconds;
 
@@ -173,6 +175,9 @@ public:
 
     std::map<std::string, Topic>& topics() { return topics_; }
 
+    /// Empty: there is none.
+    std::string name_of_topic(const Uuid& id) const override;
+
     /// Errors: unknown_topic_or_part, broker_not_available.
     Error move_leader(const std::string& topic, int32_t partition, int32_t broker, TimePoint now);
 
@@ -196,6 +201,9 @@ public:
 
     const GroupCoordinator& groups() const { return groups_; }
 
+    /// Those of the new protocol; a name is in one of the two.
+    const ConsumerGroupCoordinator& consumer_groups() const { return consumer_groups_; }
+
     // --- faults and counters
     Faults& faults() { return faults_; }
 
@@ -218,6 +226,8 @@ public:
     TransactionCoordinator& transactions() { return transactions_; }
 
     GroupCoordinator& groups() { return groups_; }
+
+    ConsumerGroupCoordinator& consumer_groups() { return consumer_groups_; }
 
     GroupOffsets& offsets() { return offsets_; }
 
@@ -268,6 +278,11 @@ private:
 
     using Connections = std::map<ConnectionId, Connection>;
 
+    std::optional<SubscribedTopic> find_by_name(const std::string& topic) const override;
+    std::vector<std::string> topic_names() const override;
+
+    uint64_t topics_epoch() const override { return topics_epoch_; }
+
     void pump(ConnectionId id, TimePoint now);
     Outcome handle(ConnectionId id, Connection& connection, const Buffer& frame, TimePoint now);
     void take(ConnectionId id, Connection& connection, Outcome outcome, TimePoint now);
@@ -304,6 +319,7 @@ private:
     std::map<int32_t, Broker> brokers_;
     std::map<std::string, Topic> topics_;
     std::map<Uuid, std::string> topic_names_;
+    uint64_t topics_epoch_ = 1;
     Connections connections_;
     std::set<std::pair<TimePoint, ConnectionId>> deadlines_;
     std::vector<ConnectionId> woken_;
@@ -315,6 +331,7 @@ private:
     CoordinatorPlacement transaction_coordinators_;
     TransactionCoordinator transactions_;
     GroupCoordinator groups_;
+    ConsumerGroupCoordinator consumer_groups_;
     GroupOffsets offsets_;
     int16_t transaction_version_;
     int64_t features_epoch_ = 1;

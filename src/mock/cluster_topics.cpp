@@ -157,6 +157,7 @@ Error ClusterCore::create_topic(const NewTopic& wanted) {
         }
     }
 
+    ++topics_epoch_;
     Topic& topic = topics_[wanted.name];
     topic.name = wanted.name;
     topic.id = new_id();
@@ -183,6 +184,7 @@ Error ClusterCore::delete_topic(const std::string& name) {
     offsets_.forget_topic(name);
     topic_names_.erase(topic->second.id);
     topics_.erase(topic);
+    ++topics_epoch_;
     return {};
 }
 

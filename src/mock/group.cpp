@@ -219,6 +219,21 @@ void Group::note_subscription() {
     subscription_ = std::move(all);
 }
 
+Group Group::of_generation(int32_t generation, std::vector<GroupMember> members) {
+    Group group;
+    group.generation_ = generation;
+    group.protocol_type_ = consumer_type;
+    group.members_ = std::move(members);
+    if (!group.members_.empty()) {
+        group.protocol_ = group.preferred_protocol();
+        group.leader_ = group.members_.front().id;
+        group.state_ = GroupState::stable;
+    }
+    group.note_subscription();
+    group.store();
+    return group;
+}
+
 void Group::store() {
     stored_ = {generation_, protocol_type_, protocol_, leader_, members_};
     for (GroupMember& member : stored_.members) {

@@ -117,6 +117,8 @@ public:
     void begin_generation();
 
     // --- what the log of the coordinator keeps
+    /// A stable group of consumers, as it continues one of the new protocol (KIP-848).
+    static Group of_generation(int32_t generation, std::vector<GroupMember> members);
     /// As it is now is what a new coordinator will know.
     void store();
     /// What was stored, as a new coordinator loads it. Sessions last from `from` on.

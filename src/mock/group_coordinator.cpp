@@ -329,6 +329,27 @@ Errc GroupCoordinator::erase(const std::string& name) {
     return Errc::no_error;
 }
 
+Group GroupCoordinator::release(const std::string& name) {
+    const auto found = groups_.find(name);
+    OTTLA_ASSERT(found != groups_.end());
+    for (GroupMember& member : found->second.members()) {
+        answer(member, JoinAnswer{Errc::rebalance_in_progress, member.id});
+        answer(member, SyncAnswer{Errc::rebalance_in_progress});
+    }
+    Group group = std::move(found->second);
+    arm(name, Group());
+    groups_.erase(found);
+    return group;
+}
+
+void GroupCoordinator::adopt(const std::string& name, Group group, TimePoint now) {
+    Group& here = groups_[name] = std::move(group);
+    for (GroupMember& member : here.members())
+        member.session_end = now + member.session_timeout;
+    prepare_rebalance(here, now);
+    arm(name, here);
+}
+
 void GroupCoordinator::restart(const std::string& name, TimePoint from) {
     Group* group = look_up(name);
     if (!group)

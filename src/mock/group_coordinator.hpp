@@ -130,6 +130,11 @@ public:
 
     const std::map<std::string, Group>& all() const { return groups_; }
 
+    /// The group passes to the other protocol: it is gone, and requests that wait are answered rebalance_in_progress.
+    Group release(const std::string& group);
+    /// It comes from there; its members are to join anew.
+    void adopt(const std::string& name, Group group, TimePoint now);
+
     /// A new coordinator has loaded the group, as it was stored: sessions last from `from` on. Requests that wait are
     /// answered not_coordinator.
     void restart(const std::string& group, TimePoint from);

@@ -11,7 +11,8 @@ Outcome act(ClusterCore& cluster, const Call& call, msg::DeleteGroupsRequest& re
     for (const std::string& name : request.groups_names) {
         Errc error = cluster.check_coordinator(ClusterCore::CoordinatorOf::group, name, call);
         if (error == Errc::no_error)
-            error = cluster.groups().erase(name);
+            error = cluster.consumer_groups().find(name) ? cluster.consumer_groups().erase(name)
+                                                         : cluster.groups().erase(name);
         if (error == Errc::no_error)
             cluster.offsets().forget_group(name);
         auto& out = response.results.emplace_back();

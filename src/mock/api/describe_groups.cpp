@@ -1,5 +1,5 @@
 // DescribeGroups v0-6. v1 adds the throttle time, v3 authorized operations, v4 group instance ids, v6 GROUP_ID_NOT_FOUND
-// where it was a group in state Dead before (KIP-1043).
+// where it was a group in state Dead before (KIP-1043), as groups of the new protocol are here.
 #include <fmt/format.h>
 #include <ottla/msg/describe_groups.hpp>
 
@@ -48,7 +48,8 @@ Outcome act(ClusterCore& cluster, const Call& call, msg::DescribeGroupsRequest& 
             out.group_state = name_of(GroupState::dead);
         if (!group && call.version >= 6) {
             out.error_code = code(Errc::group_id_not_found);
-            out.error_message = fmt::format("Group {} not found.", name);
+            out.error_message = cluster.consumer_groups().find(name) ? fmt::format("Group {} is not a classic group.", name)
+                                                                     : fmt::format("Group {} not found.", name);
         } else if (request.include_authorized_operations) {
             out.authorized_operations = all_operations;
         }

@@ -47,6 +47,8 @@ extern const Api txn_offset_commit;
 extern const Api delete_groups;
 extern const Api offset_delete;
 extern const Api describe_cluster;
+extern const Api consumer_group_heartbeat;
+extern const Api consumer_group_describe;
 
 /// By ascending key.
 std::span<const Api* const> all();

@@ -9,7 +9,11 @@ namespace {
 
 Outcome act(ClusterCore& cluster, const Call& call, msg::HeartbeatRequest& request) {
     Errc error = cluster.check_coordinator(ClusterCore::CoordinatorOf::group, request.group_id, call);
-    if (error == Errc::no_error)
+    if (error == Errc::no_error && cluster.consumer_groups().has_members(request.group_id))
+        error = cluster.consumer_groups().classic_heartbeat(
+            request.group_id, {request.member_id, request.group_instance_id}, request.generation_id, call.now
+        );
+    else if (error == Errc::no_error)
         error = cluster.groups().heartbeat(
             request.group_id, {request.member_id, request.group_instance_id}, request.generation_id, call.now
         );

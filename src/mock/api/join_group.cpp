@@ -58,6 +58,8 @@ Outcome act(ClusterCore& cluster, const Call& call, msg::JoinGroupRequest& reque
     const Errc error = cluster.check_coordinator(ClusterCore::CoordinatorOf::group, request.group_id, call);
     if (error != Errc::no_error)
         return tell(call, {error, request.member_id});
+    if (auto& groups = cluster.consumer_groups(); groups.takes_join(request.group_id))
+        return tell(call, groups.join(as_join(call, request), call.now));
     auto answer = cluster.groups().join(as_join(call, request), call.connection, call.now);
     return answer ? tell(call, std::move(*answer)) : wait(cluster, call);
 }

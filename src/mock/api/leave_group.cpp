@@ -27,7 +27,9 @@ Outcome act(ClusterCore& cluster, const Call& call, msg::LeaveGroupRequest& requ
     if (error != Errc::no_error)
         return reply(call, response);
     const auto members = members_of(call, request);
-    const auto errors = cluster.groups().leave(request.group_id, members, call.now);
+    const auto errors = cluster.consumer_groups().has_members(request.group_id)
+                            ? cluster.consumer_groups().leave(request.group_id, members, call.now)
+                            : cluster.groups().leave(request.group_id, members, call.now);
     if (call.version < first_with_many_members) {
         response.error_code = code(errors.front());
         return reply(call, response);

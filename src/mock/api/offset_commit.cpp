@@ -1,5 +1,6 @@
 // OffsetCommit v2-10. v3 adds the throttle time, v6 leader epochs, v7 the group instance id, v9 GROUP_ID_NOT_FOUND
-// (KIP-848), v10 topic ids. A group with members takes offsets from them only, one without from whoever names none.
+// and member epochs (KIP-848),
+// v10 topic ids. A group with members takes offsets from them only, one without from whoever names none.
 #include <ottla/msg/offset_commit.hpp>
 
 #include "mock/api/handler.hpp"
@@ -7,10 +8,32 @@
 namespace ottla::mock::api {
 namespace {
 
+constexpr int16_t first_with_topic_ids = 10;
+
+std::vector<TopicPartition>
+partitions_of(ClusterCore& cluster, const msg::OffsetCommitRequest& request, int16_t version) {
+    std::vector<TopicPartition> partitions;
+    for (const auto& wanted : request.topics) {
+        const Topic* topic = find_topic(cluster, version >= first_with_topic_ids, wanted.name, wanted.topic_id);
+        for (const auto& partition : wanted.partitions)
+            if (topic)
+                partitions.push_back({topic->name, partition.partition_index});
+    }
+    return partitions;
+}
+
 Errc check(ClusterCore& cluster, const Call& call, const msg::OffsetCommitRequest& request) {
     const Errc error = cluster.check_coordinator(ClusterCore::CoordinatorOf::group, request.group_id, call);
     if (error != Errc::no_error)
         return error;
+    if (cluster.consumer_groups().find(request.group_id))
+        return cluster.consumer_groups().check_commit(
+            request.group_id,
+            {request.member_id, request.group_instance_id},
+            request.generation_id_or_member_epoch,
+            partitions_of(cluster, request, call.version),
+            call.version
+        );
     const Errc refusal = cluster.groups().check_commit(
         request.group_id,
         {request.member_id, request.group_instance_id},
@@ -39,7 +62,7 @@ Errc commit(
 }
 
 Outcome act(ClusterCore& cluster, const Call& call, msg::OffsetCommitRequest& request) {
-    const bool by_id = call.version >= 10;
+    const bool by_id = call.version >= first_with_topic_ids;
     bool any_exists = false; // else the coordinator does not hear of it
     for (const auto& wanted : request.topics) {
         Topic* topic = find_topic(cluster, by_id, wanted.name, wanted.topic_id);

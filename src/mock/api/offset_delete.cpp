@@ -10,6 +10,8 @@ Errc check(ClusterCore& cluster, const Call& call, const std::string& group) {
     const Errc error = cluster.check_coordinator(ClusterCore::CoordinatorOf::group, group, call);
     if (error != Errc::no_error)
         return error;
+    if (cluster.consumer_groups().find(group))
+        return Errc::no_error;
     return group.empty() ? Errc::invalid_group_id : cluster.groups().check_offset_deletion(group);
 }
 
@@ -17,7 +19,9 @@ Errc erase(ClusterCore& cluster, const std::string& group, const TopicPartition&
     Topic* topic = cluster.find_topic(where.topic);
     if (!topic || !topic->find(where.partition))
         return Errc::unknown_topic_or_part;
-    if (cluster.groups().find(group)->is_subscribed_to(where.topic))
+    const ConsumerGroup* consumers = cluster.consumer_groups().find(group);
+    if (consumers ? consumers->is_subscribed_to(where.topic)
+                  : cluster.groups().find(group)->is_subscribed_to(where.topic))
         return Errc::group_subscribed_to_topic;
     cluster.offsets().forget(group, where);
     return Errc::no_error;

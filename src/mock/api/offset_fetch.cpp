@@ -76,7 +76,9 @@ Outcome act(ClusterCore& cluster, const Call& call, msg::OffsetFetchRequest& req
     for (const auto& group : request.groups) {
         auto& out = response.groups.emplace_back();
         out.group_id = group.group_id;
-        const Errc error = cluster.check_coordinator(ClusterCore::CoordinatorOf::group, group.group_id, call);
+        Errc error = cluster.check_coordinator(ClusterCore::CoordinatorOf::group, group.group_id, call);
+        if (error == Errc::no_error && call.version >= 9 && cluster.consumer_groups().find(group.group_id))
+            error = cluster.consumer_groups().check_fetch(group.group_id, group.member_id, group.member_epoch);
         out.error_code = code(error);
         if (error != Errc::no_error)
             continue;

@@ -42,6 +42,8 @@ Outcome act(ClusterCore& cluster, const Call& call, msg::SyncGroupRequest& reque
         error = Errc::inconsistent_group_protocol;
     if (error != Errc::no_error)
         return tell(call, {error});
+    if (auto& groups = cluster.consumer_groups(); groups.has_members(request.group_id))
+        return tell(call, groups.sync(as_sync(request), call.now));
     auto answer = cluster.groups().sync(as_sync(request), call.connection, call.now);
     return answer ? tell(call, std::move(*answer)) : wait(cluster, call);
 }

@@ -32,6 +32,8 @@ std::span<const Api* const> all() {
         &delete_groups,
         &offset_delete,
         &describe_cluster,
+        &consumer_group_heartbeat,
+        &consumer_group_describe,
     };
     return table;
 }

@@ -39,6 +39,14 @@ Errc check(ClusterCore& cluster, const Call& call, const msg::TxnOffsetCommitReq
                     : transactions.verify_group(request.transactional_id, producer, request.group_id);
     if (error != Errc::no_error)
         return as_told(error, call.version);
+    if (const ConsumerGroup* group = cluster.consumer_groups().find(request.group_id)) {
+        if (request.generation_id < 0 && request.member_id.empty() && !request.group_instance_id)
+            return Errc::no_error;
+        const ConsumerMember* member = group->find(request.member_id);
+        if (!member)
+            return Errc::unknown_member_id;
+        return member->epoch == request.generation_id ? Errc::no_error : Errc::illegal_generation;
+    }
     const Errc refusal = cluster.groups().check_commit(
         request.group_id,
         {request.member_id, request.group_instance_id},

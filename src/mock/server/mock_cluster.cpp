@@ -125,6 +125,14 @@ std::vector<TopicPartitionOffset> MockCluster::committed(const std::string& grou
 
 std::optional<MockGroup> MockCluster::group(const std::string& id) const {
     return server_->call([&](ClusterCore& core, TimePoint) -> std::optional<MockGroup> {
+        if (const mock::ConsumerGroup* consumers = core.consumer_groups().find(id)) {
+            MockGroup group{
+                std::string(name_of(consumers->state())), consumers->epoch(), std::string(consumers->assignor()), {}, {},
+                "consumer"};
+            for (const auto& [member, state] : consumers->members())
+                group.members.push_back(member);
+            return group;
+        }
         const mock::Group* known = core.groups().find(id);
         if (!known)
             return std::nullopt;

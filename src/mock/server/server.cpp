@@ -30,6 +30,10 @@ CoreOptions core_options(const MockClusterOptions& options) {
         options.group_max_session_timeout,
         static_cast<size_t>(std::max(options.group_max_size, 1))};
     core.fetch_sessions.slots = static_cast<size_t>(std::max(options.fetch_session_slots, 0));
+    core.consumer_groups = {
+        options.group_consumer_session_timeout,
+        options.group_consumer_heartbeat_interval,
+        static_cast<size_t>(std::max(options.group_consumer_max_size, 1))};
     core.seed = options.seed;
     core.start = Server::now();
     core.start_timestamp_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
