@@ -90,8 +90,11 @@ class GroupTool:
     def describe(self, *more: str) -> str:
         out = self.witness.folder / "group-tool"
         new = ["--new-consumer"] if self.number < (1,) else []
-        self.witness.tool(TOOL, *new, "--describe", "--group", self.group, "--timeout", "30000", *more, out=out)
-        return out.read_text(errors="replace")
+        told = self.witness.tool(TOOL, *new, "--describe", "--group", self.group, "--timeout", "30000", *more, out=out)
+        text = out.read_text(errors="replace")
+        if "CLIENT-ID" not in text:
+            raise Unreadable(f"Kafka's group tool says: {(text + told).strip()[-1000:]}")
+        return text
 
     def offsets(self) -> dict[int, Row]:
         return parse_offsets(self.describe(), self.topic)
