@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <ottla/close_options.hpp>
 #include <ottla/config.hpp>
 #include <ottla/detail/initiate.hpp>
 #include <ottla/engine.hpp>
@@ -26,7 +27,10 @@ namespace client {
 class ConsumerImpl;
 }
 
+class ConsumerInterceptor;
 class Transform;
+
+class PartitionAssignor;
 
 struct ConsumerOptions {
     /// Informational errors: the client recovers by itself. Called from poll calls.
@@ -43,6 +47,12 @@ struct ConsumerOptions {
     std::function<void(const Error&, const std::vector<CommittedOffset>&)> on_commit{};
     /// Hears of requests and snapshots on the engine's thread.
     std::shared_ptr<MetricsListener> metrics_listener{};
+    /// The application's own ways to divide partitions (assignor.hpp), whose names may stand in partition.assignment.strategy;
+    /// if that is not set these are used, best first. Called on the engine's thread, one at a time; not with
+    /// group.protocol=consumer. Each belongs to one consumer.
+    std::vector<std::shared_ptr<PartitionAssignor>> assignors{};
+    /// See what is handed out and what is committed. See consumer_interceptor.hpp.
+    std::vector<std::shared_ptr<ConsumerInterceptor>> interceptors{};
 };
 
 /// Hear of a rebalance, from poll calls and close; the partitions are the change only with cooperative assignors (KIP-429), else all.
@@ -186,12 +196,18 @@ public:
     /// Who this consumer is to its group, for Producer::send_offsets_to_transaction. Throws _unknown_group without group.id.
     ConsumerGroupMetadata group_metadata() const;
 
+    /// The error that has ended this consumer: another has come with its group.instance.id (fenced_instance_id). Polling tells of it
+    /// once, as a message with the error _fatal; then all calls that poll, subscribe or commit fail with _fatal. Make a new one.
+    Error fatal_error() const;
+
     /// The consumer in numbers, now. From any thread, also on the engine's own. Distributions want statistics.interval.ms.
     Metrics metrics() const;
 
     /// Commits what is stored, with enable.auto.commit, for which it waits up to `timeout` (embedded in an application's loop it does
     /// not wait); then ends fetching and connections. Afterwards every call fails with _state. A second close is a no-op.
     void close(std::chrono::milliseconds timeout = std::chrono::seconds(30));
+    /// The same, with a word about the membership of its group.
+    void close(const CloseOptions& options);
 
 private:
     friend class Transform;

@@ -102,8 +102,15 @@ struct PartitionMetrics {
     int64_t last_stable = offset_invalid;
     int64_t stale_drops = 0; ///< messages of an older assignment or seek
 
-    /// What the application has not seen yet: the end (last stable offset when reading committed) minus `position`; -1: not known.
-    int64_t lag = -1;
+    int64_t stored_offset = offset_invalid; ///< to be committed
+    int32_t stored_leader_epoch = -1;       ///< of the record before it; -1: not known
+    int64_t committed_offset = offset_invalid; ///< that the group's coordinator has told or taken
+    int32_t committed_leader_epoch = -1;
+
+    // The end (last stable offset when reading committed) minus an offset; -1: not known.
+    int64_t lag = -1;           ///< minus `position`: what the application has not seen yet
+    int64_t lag_stored = -1;    ///< minus `stored_offset`
+    int64_t lag_committed = -1; ///< minus `committed_offset`: what others see of the group
 };
 
 struct TopicMetrics {
@@ -126,6 +133,19 @@ struct IdempotenceMetrics {
     int64_t identities = 0; ///< producer ids and epochs obtained so far
 };
 
+/// A consumer as a member of its group.
+struct GroupMetrics {
+    std::string_view state;      ///< init, term, query-coord or up: see docs/STATISTICS.md
+    std::chrono::milliseconds state_age{};
+    std::string_view join_state; ///< init, wait-join, wait-metadata, wait-sync, wait-assign-call, wait-unassign-call or steady
+    std::chrono::milliseconds rebalance_age{}; ///< since partitions were last assigned or taken away; zero: never
+    int64_t rebalances = 0;                    ///< assignments and revocations so far
+    std::string rebalance_reason{};            ///< of the last one; may be empty
+    int64_t assigned = 0;                      ///< partitions
+    std::string member_id{};                   ///< empty before joining
+    int32_t generation = -1;                   ///< or member epoch; -1: no member now
+};
+
 /// A client at one moment. Counters run since it was made; distributions cover the last whole statistics.interval.ms, or, until
 /// the first is over, what there is of it.
 struct Metrics {
@@ -144,7 +164,8 @@ struct Metrics {
     std::map<int32_t, BrokerMetrics> brokers; ///< by node
     std::map<std::string, TopicMetrics, std::less<>> topics;
     std::optional<IdempotenceMetrics> idempotence{}; ///< of an idempotent producer
-    std::optional<Error> fatal{};                    ///< the error that ended a producer
+    std::optional<GroupMetrics> group{};             ///< of a consumer with group.id
+    std::optional<Error> fatal{};                    ///< the error that ended a producer or consumer
 
     // Sums over the brokers and partitions.
     int64_t requests_sent = 0;

@@ -46,7 +46,7 @@ Consumer::~Consumer() {
     if (impl_ && impl_->loop().forked())
         keep_for_ever(std::move(impl_)); // the parent has it still
     else if (impl_)
-        impl_->close(last_commit_limit);
+        impl_->close({.timeout = last_commit_limit});
 }
 
 void Consumer::assign(const std::vector<TopicPartitionOffset>& partitions) {
@@ -83,6 +83,10 @@ void Consumer::incremental_unassign(const std::vector<TopicPartition>& partition
 
 std::vector<TopicPartition> Consumer::assignment() const {
     return in_own_process(impl_).assignment();
+}
+
+Error Consumer::fatal_error() const {
+    return in_own_process(impl_).fatal_error();
 }
 
 Metrics Consumer::metrics() const {
@@ -253,7 +257,11 @@ void Consumer::store_offsets(const std::vector<TopicPartitionOffset>& offsets) {
 }
 
 void Consumer::close(milliseconds timeout) {
-    in_own_process(impl_).close(timeout);
+    in_own_process(impl_).close({.timeout = timeout});
+}
+
+void Consumer::close(const CloseOptions& options) {
+    in_own_process(impl_).close(options);
 }
 
 void Message::detach() {

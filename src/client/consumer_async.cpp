@@ -27,6 +27,10 @@ private:
 
 template <class Out>
 void ConsumerImpl::start_read(Handler<Out> handler) {
+    if (driver_->fatal_told()) {
+        engine::complete(*driver_->loop(), std::move(handler), make_error_code(Errc::_fatal, ErrorFlag::fatal), Out());
+        return;
+    }
     begin_poll();
     const std::shared_ptr<Arrivals> queue(driver_, &driver_->queue());
     AsyncRead<Out>::start(
@@ -34,12 +38,17 @@ void ConsumerImpl::start_read(Handler<Out> handler) {
         [self = shared_from_this(), in_poll = std::optional<InPoll>()](error_code& ec, Out& out) mutable {
             self->driver_->serve_callbacks();
             self->serve_group();
+            bool given = false;
             {
                 std::lock_guard lock(self->use_);
                 if (self->closed_)
                     ec = make_error_code(Errc::_destroy);
                 else if (self->take(out))
-                    return true;
+                    given = true;
+            }
+            if (given) {
+                self->driver_->interceptors().on_consume(out);
+                return true;
             }
             if (!ec && self->woken_.exchange(false))
                 ec = boost::asio::error::operation_aborted;

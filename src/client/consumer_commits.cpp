@@ -38,6 +38,7 @@ std::vector<CommittedOffset> ConsumerImpl::commit(std::vector<CommittedOffset> o
         std::lock_guard lock(use_);
         check_open();
     }
+    check_fatal();
     leave_out_logical(offsets);
     if (offsets.empty())
         throw KafkaException(nothing_to_commit());
@@ -60,6 +61,7 @@ std::vector<CommittedOffset> ConsumerImpl::commit(std::vector<CommittedOffset> o
 
 void ConsumerImpl::commit_async(std::vector<CommittedOffset> offsets) {
     check_group(for_commits);
+    check_fatal();
     std::lock_guard lock(use_);
     check_open();
     leave_out_logical(offsets);
@@ -79,12 +81,15 @@ void ConsumerImpl::start_commit(std::vector<CommittedOffset> offsets, Handler<st
             refused = Errc::_state;
         else if (driver_->config().group_id.empty())
             refused = Errc::_unknown_group;
+        else if (driver_->fatal())
+            refused = Errc::_fatal;
         else if (offsets.empty())
             refused = Errc::_no_offset;
     }
     const auto& loop = driver_->loop();
     if (refused != Errc::no_error) {
-        engine::complete(*loop, std::move(handler), make_error_code(refused), std::vector<CommittedOffset>());
+        const auto flag = refused == Errc::_fatal ? ErrorFlag::fatal : ErrorFlag::none;
+        engine::complete(*loop, std::move(handler), make_error_code(refused, flag), std::vector<CommittedOffset>());
         return;
     }
     loop->post([driver = driver_, offsets = std::move(offsets), handler = std::move(handler)](TimePoint) mutable {

@@ -1,6 +1,7 @@
 #include "client/consumer_driver.hpp"
 
 #include "client/certain_reply.hpp"
+#include "client/consumer_assignors.hpp"
 #include "client/link_options.hpp"
 
 #include <algorithm>
@@ -8,37 +9,29 @@
 #include <random>
 #include <string_view>
 
-#include "core/group/assignor/builtin.hpp"
+#include "base/probe.hpp"
+#include "core/group/consumer_member.hpp"
 
 namespace ottla::client {
 namespace {
 
 constexpr uint32_t lane_owner = 1; // the cluster is private to this consumer, so any number does
 
-/// The configuration has checked the names.
-core::group::Assignors assignors_of(std::string_view names) {
-    core::group::Assignors all;
-    for (size_t at = 0; at < names.size();) {
-        const size_t end = std::min(names.find(',', at), names.size());
-        all.push_back(core::group::make_assignor(names.substr(at, end - at)).value());
-        at = end + 1;
-    }
-    return all;
-}
-
-uint64_t random_seed() {
-    std::random_device device;
-    return (static_cast<uint64_t>(device()) << 32) | device();
-}
-
 } // namespace
 
+uint64_t (*ConsumerDriver::random_seed)() = [] {
+    std::random_device device;
+    return (static_cast<uint64_t>(device()) << 32) | device();
+};
+
 ConsumerDriver::ConsumerDriver(
-    std::shared_ptr<engine::Loop> loop, config::ClientConfig config, LogSink log, ErrorHandler on_error, Observers observers
+    std::shared_ptr<engine::Loop> loop, config::ClientConfig config, LogSink log, ErrorHandler on_error, Observers observers,
+    std::vector<std::shared_ptr<ConsumerInterceptor>> interceptors
 )
     : loop_(std::move(loop))
     , config_(std::move(config))
     , events_(config_, ClientKind::consumer, std::move(log), std::move(on_error), std::move(observers))
+    , interceptors_(std::move(interceptors), events_)
     , queue_([this] {
         rung_.store(true, std::memory_order_release);
         loop_->notify();
@@ -108,12 +101,11 @@ void ConsumerDriver::start() {
     starts_.emplace(
         cluster_->caller(), *fetcher_, queue_, config_, random_seed(), [this] { return committer_->answered(commits_to_see_); }, events_.log()
     );
+    starts_->on_found([this](const CommittedOffset& found) { stored_.on_known(found); });
     committer_.emplace(cluster_->caller(), config_.group_id, config_.socket_timeout, events_.log());
     if (!config_.group_id.empty()) {
-        member_.emplace(
-            core::group::ClassicMember::Ports{cluster_->caller(), cluster_->metadata(), *this, poll_clock_, lane_owner}, config_,
-            assignors_of(config_.assignors), random_seed(), events_.log()
-        );
+        member_ = make_member();
+        committer_->ask_latest([this] { return member_->committer(); });
         loop_->scheduler().add(*member_);
     }
     loop_->scheduler().add(*fetcher_);
@@ -121,6 +113,14 @@ void ConsumerDriver::start() {
     loop_->scheduler().add(auto_commit_);
     loop_->scheduler().add(statistics_);
     loop_->add_source(*this);
+}
+
+std::unique_ptr<core::group::Membership> ConsumerDriver::make_member() {
+    using namespace core::group;
+    const Membership::Ports ports{cluster_->caller(), cluster_->metadata(), *this, poll_clock_, lane_owner};
+    if (config_.group_protocol == config::GroupProtocol::consumer)
+        return std::make_unique<ConsumerMember>(ports, config_, random_seed(), events_.log());
+    return std::make_unique<ClassicMember>(ports, config_, assignors_.empty() ? assignors_of(config_.assignors) : std::move(assignors_), random_seed(), events_.log());
 }
 
 void ConsumerDriver::stop(TimePoint now) {
@@ -139,11 +139,12 @@ void ConsumerDriver::stop(TimePoint now) {
     fetcher_.reset();
     cluster_->close(now);
     cluster_.reset();
+    interceptors_.close();
 }
 
 void ConsumerDriver::read(core::FetchStart start, TimePoint now) {
     const bool by_group = start.offset == offset_invalid || start.offset == offset_stored;
-    if (!by_group || config_.group_id.empty()) {
+    if (!by_group || config_.group_id.empty() || probe::planted("start_at_reset")) {
         fetcher_->add(std::move(start), now);
         return;
     }
@@ -172,6 +173,9 @@ void ConsumerDriver::commit(std::vector<CommittedOffset> offsets, core::CommitRe
         [this, reply = std::move(reply)](const Error& error, std::vector<CommittedOffset> rows) mutable {
             if (!error)
                 stored_.on_committed(rows);
+            interceptors_.on_commit(error, rows);
+            if (error.errc() == Errc::fenced_instance_id)
+                note_fatal(error);
             if (starts_)
                 starts_->wake();
             finish_step();
@@ -179,8 +183,14 @@ void ConsumerDriver::commit(std::vector<CommittedOffset> offsets, core::CommitRe
         },
         Error(Errc::_destroy, "the consumer was closed during the commit"), offsets
     );
-    if (committer_)
+    if (member_ && !member_->may_commit()) {
+        const Error error(Errc::unknown_member_id, "group " + config_.group_id + ": this consumer is not in it at present");
+        for (auto& offset : offsets)
+            offset.error = error;
+        certain(error, std::move(offsets));
+    } else if (committer_) {
         committer_->commit(member_ ? member_->committer() : core::Committer(), std::move(offsets), std::move(certain));
+    }
 }
 
 void ConsumerDriver::commit_and_tell(std::vector<CommittedOffset> offsets, MoveOnlyFunction<void()> done) {
@@ -207,26 +217,6 @@ void ConsumerDriver::commit_by_itself() {
 void ConsumerDriver::serve_callbacks() {
     if (callbacks_.load(std::memory_order_relaxed) && callbacks_.exchange(false, std::memory_order_acquire))
         events_.serve();
-}
-
-Metrics ConsumerDriver::metrics() const {
-    const auto alone = loop_->hold_turns();
-    return gather(engine::Loop::now());
-}
-
-// On the loop, or while it is held.
-Metrics ConsumerDriver::gather(TimePoint now) const {
-    Metrics all = events_.begin_metrics(now);
-    if (cluster_)
-        cluster_->gather(all, now);
-    if (fetcher_)
-        fetcher_->gather(all, now);
-    return all;
-}
-
-void ConsumerDriver::emit_statistics(TimePoint now) {
-    cluster_->roll_statistics();
-    events_.on_metrics(gather(now));
 }
 
 void ConsumerDriver::drain(TimePoint) {

@@ -7,8 +7,12 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
+
+#include <ottla/assignor.hpp>
 
 #include "client/client_events.hpp"
+#include "client/consumer_interceptors.hpp"
 #include "client/consumer_queue.hpp"
 #include "client/interval_timer.hpp"
 #include "client/slice_reader.hpp"
@@ -17,23 +21,35 @@
 #include "core/cluster/cluster.hpp"
 #include "core/fetch/committed_starts.hpp"
 #include "core/fetch/fetcher.hpp"
-#include "core/group/classic_member.hpp"
+#include "core/group/membership.hpp"
 #include "core/group/offset_committer.hpp"
 #include "engine/loop.hpp"
 
 namespace ottla::client {
+
+/// What calls say of a consumer that a fatal error has ended.
+inline Error ended_by(const Error& fatal) {
+    return {make_error_code(Errc::_fatal, ErrorFlag::fatal), "a fatal error has ended this consumer: " + fatal.message()};
+}
 
 class ConsumerDriver final : public engine::Source,
                              public std::enable_shared_from_this<ConsumerDriver>,
                              private core::group::MemberEvents {
 public:
     ConsumerDriver(
-        std::shared_ptr<engine::Loop> loop, config::ClientConfig config, LogSink log, ErrorHandler on_error, Observers observers = {}
+        std::shared_ptr<engine::Loop> loop, config::ClientConfig config, LogSink log, ErrorHandler on_error, Observers observers = {},
+        std::vector<std::shared_ptr<ConsumerInterceptor>> interceptors = {}
     );
 
     ~ConsumerDriver() override;
 
+    /// Seeds of what is drawn at random. A simulation sets its own.
+    static uint64_t (*random_seed)();
+
     const config::ClientConfig& config() const { return config_; }
+
+    /// Instead of those of the configuration; before `start`.
+    void use(std::vector<std::unique_ptr<PartitionAssignor>> assignors) { assignors_ = std::move(assignors); }
 
     const std::shared_ptr<engine::Loop>& loop() const { return loop_; }
 
@@ -45,6 +61,8 @@ public:
     ClientEvents& events() { return events_; }
 
     StoredOffsets& stored() { return stored_; }
+
+    ConsumerInterceptors& interceptors() { return interceptors_; }
 
     /// With what a reader begins.
     DecodeContext decoding() const;
@@ -60,6 +78,10 @@ public:
     std::optional<Error> take_trouble();
     /// Whether there is a step or trouble: cheap.
     bool group_calls() const { return group_calls_.load(std::memory_order_relaxed); }
+    /// What has ended this consumer; no error: nothing has.
+    Error fatal() const;
+    /// Whether the application has been given the message that tells of it: cheap.
+    bool fatal_told() const { return fatal_told_.load(std::memory_order_relaxed); }
     /// A call of an application that had not polled for too long.
     void come_back();
     /// Who this is to the group now.
@@ -77,6 +99,8 @@ public:
     void stop(TimePoint now);
     /// Commits what is stored, leaves the group, stops; nobody takes steps any more.
     void end();
+    /// What becomes of the membership at the end.
+    void set_departure(CloseMembership departure);
     /// Leaves the group; `out` is called once that has been done.
     void leave(MoveOnlyFunction<void()> out, TimePoint now);
 
@@ -105,17 +129,23 @@ public:
 private:
     void on_step(const core::group::Rebalance& step) override;
     void on_trouble(const Error& error) override;
+    void on_heard() override;
+    std::unique_ptr<core::group::Membership> make_member();
+    void note_fatal(const Error& error);
     void call_application();
     void on_memory_room();
     void on_memory_spent(const MemoryBudget& memory);
     void finish_step();
     void commit_by_itself();
+    // Of statistics, in consumer_numbers.cpp.
     Metrics gather(TimePoint now) const;
+    void gather_group(Metrics& all, TimePoint now) const;
     void emit_statistics(TimePoint now);
 
     const std::shared_ptr<engine::Loop> loop_;
     const config::ClientConfig config_;
     ClientEvents events_;
+    ConsumerInterceptors interceptors_;
     ConsumerQueue queue_;
     StoredOffsets stored_;
     std::atomic<bool> rung_{false};
@@ -125,16 +155,24 @@ private:
     std::optional<core::Cluster> cluster_;
     std::optional<core::Fetcher> fetcher_;
     std::optional<core::CommittedStarts> starts_;
-    std::optional<core::group::ClassicMember> member_;
+    std::vector<std::unique_ptr<PartitionAssignor>> assignors_; ///< the application's among them; empty: as configured
+    std::unique_ptr<core::group::Membership> member_;
     core::group::PollClock poll_clock_;
     std::atomic<bool> group_calls_{false};
     std::atomic<bool> expelled_{false};
     bool ending_ = false;
     std::optional<uint64_t> step_done_; ///< once so many commits have been answered
     uint64_t commits_to_see_ = 0;       ///< by who asks what is committed
-    std::mutex group_mutex_;
+    bool step_takes_ = false;         ///< what the step under way is: partitions are taken away
+    TimePoint subscribed_{};          ///< when that last changed
+    TimePoint rebalanced_{};          ///< when the last step was told
+    int64_t rebalances_ = 0;
+    std::string rebalance_reason_;
+    std::atomic<bool> fatal_told_{false};
+    mutable std::mutex group_mutex_;
     std::optional<core::group::Rebalance> step_; ///< not yet taken
     std::deque<Error> troubles_;
+    Error fatal_;
     std::optional<core::OffsetCommitter> committer_;
     core::CallScope queries_;
     IntervalTimer statistics_;

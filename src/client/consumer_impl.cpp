@@ -6,6 +6,7 @@
 #include <future>
 #include <set>
 
+#include "client/consumer_assignors.hpp"
 #include "core/fetch/list_offsets.hpp"
 
 namespace ottla::client {
@@ -29,16 +30,20 @@ std::shared_ptr<ConsumerImpl>
 ConsumerImpl::make(const Config& config, const Engine& engine, ConsumerOptions options) {
     engine::refuse_in_child(*engine.loop());
     std::vector<std::string> warnings;
-    auto parsed = config::parse(config, config::Role::consumer, &warnings);
+    Config known = config;
+    auto assignors = take_assignors(known, options.assignors).value();
+    auto parsed = config::parse(known, config::Role::consumer, &warnings);
     if (!parsed)
         throw KafkaException(parsed.error());
     auto driver = std::make_shared<ConsumerDriver>(
         engine.loop(), std::move(*parsed), std::move(options.on_log), std::move(options.on_error),
         Observers{
             std::move(options.on_statistics), std::move(options.on_throttle), std::move(options.metrics_listener),
-            std::move(options.on_commit)}
+            std::move(options.on_commit)},
+        std::move(options.interceptors)
     );
     driver->events().on_created(config, ClientKind::consumer, warnings);
+    driver->use(std::move(assignors));
     engine.loop()->watch(driver);
     if (!engine.loop()->post([driver](TimePoint) { driver->start(); }))
         fail(Errc::_destroy, "the engine's execution context is gone");
@@ -183,6 +188,11 @@ void ConsumerImpl::check_open() const {
         fail(Errc::_state, "the consumer is closed");
 }
 
+void ConsumerImpl::check_fatal() const {
+    if (const Error fatal = driver_->fatal())
+        throw KafkaException(ended_by(fatal));
+}
+
 ConsumerImpl::Assigned& ConsumerImpl::find(const TopicPartition& where) {
     check_open();
     const auto it = assigned_.find(where);
@@ -325,7 +335,8 @@ std::vector<TopicPartitionOffset> ConsumerImpl::offsets_for_times(
 
 // --- the end
 
-void ConsumerImpl::close(std::chrono::milliseconds timeout) {
+void ConsumerImpl::close(const CloseOptions& options) {
+    const auto timeout = options.timeout;
     std::thread::id nobody;
     {
         std::lock_guard lock(use_);
@@ -335,6 +346,8 @@ void ConsumerImpl::close(std::chrono::milliseconds timeout) {
     }
     driver_->queue().interrupt(); // another thread may be in a call
     driver_->queue().fail_waiter(make_error_code(Errc::_destroy));
+    if (options.membership != CloseMembership::by_default)
+        driver_->loop()->post([driver = driver_, departure = options.membership](TimePoint) { driver->set_departure(departure); });
     try {
         leave_group(engine::Loop::now() + time_limit(timeout));
     } catch (...) { // of a handler

@@ -65,6 +65,7 @@ public:
     ConsumerGroupMetadata group_metadata() const;
     bool commits_by_itself() const { return driver_->commits_by_itself(); }
     Metrics metrics() const { return driver_->metrics(); }
+    Error fatal_error() const { return driver_->fatal(); }
 
     std::vector<CommittedOffset> commit(std::vector<CommittedOffset> offsets);
     void commit_async(std::vector<CommittedOffset> offsets);
@@ -73,7 +74,7 @@ public:
     std::vector<CommittedOffset> stored();
     void store_offsets(const std::vector<TopicPartitionOffset>& offsets);
 
-    void close(std::chrono::milliseconds timeout);
+    void close(const CloseOptions& options);
     const engine::Loop& loop() const { return *driver_->loop(); }
 
     /// Negative: never.
@@ -90,6 +91,8 @@ private:
 
     // --- with `use_` held
     void check_open() const;
+    /// Throws _fatal if there is such an error.
+    void check_fatal() const;
     Assigned& find(const TopicPartition& where);
     Assigned* next_ready();
     void list(Assigned& assigned);

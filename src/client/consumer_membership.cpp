@@ -1,11 +1,17 @@
 // The driver as a group member's other half: what the member tells waits here until the application has done it.
 #include "client/consumer_driver.hpp"
 
+#include "base/probe.hpp"
+
 namespace ottla::client {
 
 // --- on the loop
 
 void ConsumerDriver::on_step(const core::group::Rebalance& step) {
+    step_takes_ = step.kind != core::group::Rebalance::Kind::assign;
+    rebalanced_ = engine::Loop::now();
+    ++rebalances_;
+    rebalance_reason_ = member_ ? member_->reason() : std::string();
     if (ending_) {
         step_done_ = committer_->asked();
         loop_->post([self = shared_from_this()](TimePoint) { self->finish_step(); }); // not from inside the member
@@ -19,6 +25,10 @@ void ConsumerDriver::on_step(const core::group::Rebalance& step) {
 }
 
 void ConsumerDriver::on_trouble(const Error& error) {
+    if (flag_of(error.code) == ErrorFlag::fatal) {
+        note_fatal(error);
+        return;
+    }
     {
         std::lock_guard lock(group_mutex_);
         troubles_.push_back(error);
@@ -28,6 +38,28 @@ void ConsumerDriver::on_trouble(const Error& error) {
     call_application();
 }
 
+void ConsumerDriver::on_heard() {
+    if (committer_)
+        committer_->on_heard();
+}
+
+// The first one counts.
+void ConsumerDriver::note_fatal(const Error& error) {
+    {
+        std::lock_guard lock(group_mutex_);
+        if (fatal_)
+            return;
+        fatal_ = {make_error_code(error.errc(), ErrorFlag::fatal), error.detail};
+        troubles_.push_back(ended_by(fatal_));
+    }
+    call_application();
+}
+
+Error ConsumerDriver::fatal() const {
+    std::lock_guard lock(group_mutex_);
+    return fatal_;
+}
+
 void ConsumerDriver::call_application() {
     group_calls_.store(true, std::memory_order_release);
     queue_.interrupt();
@@ -35,10 +67,15 @@ void ConsumerDriver::call_application() {
 
 // Commits made before its end belong to the generation that ends with it; those that follow, of partitions that are kept, do not.
 void ConsumerDriver::finish_step() {
-    if (step_done_ && member_ && committer_->answered(*step_done_)) {
+    if (step_done_ && member_ && (committer_->answered(*step_done_) || probe::planted("step_before_commits"))) {
         step_done_.reset();
         member_->on_step_done();
     }
+}
+
+void ConsumerDriver::set_departure(CloseMembership departure) {
+    if (member_)
+        member_->set_departure(departure);
 }
 
 void ConsumerDriver::leave(MoveOnlyFunction<void()> out, TimePoint now) {
@@ -65,7 +102,7 @@ void ConsumerDriver::end() {
             self->leave([self] { self->loop_->post([self](TimePoint last) { self->stop(last); }); }, when);
         });
     };
-    if (commits_by_itself())
+    if (commits_by_itself() && !probe::planted("close_without_commit"))
         commit_and_tell(stored_.uncommitted(), go);
     else
         go();
@@ -95,6 +132,8 @@ std::optional<Error> ConsumerDriver::take_trouble() {
         return std::nullopt;
     Error error = std::move(troubles_.front());
     troubles_.pop_front();
+    if (error.errc() == Errc::_fatal)
+        fatal_told_.store(true, std::memory_order_relaxed);
     group_calls_.store(!troubles_.empty() || step_, std::memory_order_relaxed);
     return error;
 }
@@ -115,6 +154,7 @@ core::Committer ConsumerDriver::committer() const {
 
 void ConsumerDriver::subscribe(std::vector<std::string> topics, std::string reason) {
     loop_->post([self = shared_from_this(), topics = std::move(topics), reason = std::move(reason)](TimePoint now) mutable {
+        self->subscribed_ = now;
         if (self->member_)
             self->member_->subscribe(std::move(topics), reason, now);
     });

@@ -118,6 +118,8 @@ std::optional<Message> ConsumerImpl::poll(std::chrono::milliseconds timeout) {
     std::optional<Message> message(std::in_place);
     if (!wait_for(timeout, [&] { return take_message(*message, Store::now); }))
         message.reset();
+    else
+        driver_->interceptors().on_consume(*message);
     return message;
 }
 
@@ -144,6 +146,7 @@ std::vector<Message> ConsumerImpl::consume(size_t count, std::chrono::millisecon
         driver_->stored().lend(polls, std::exchange(lending_, {}), consumed_);
         records_out_ = true;
     }
+    driver_->interceptors().on_consume(messages);
     return messages;
 }
 
@@ -178,6 +181,8 @@ bool ConsumerImpl::take_records(Records& into) {
 }
 
 void ConsumerImpl::begin_poll() {
+    if (driver_->fatal_told()) [[unlikely]]
+        check_fatal();
     auto& calls = driver_->poll_clock().calls;
     calls.store(calls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     finish_records();
@@ -206,6 +211,7 @@ void ConsumerImpl::poll_records(Records& into, std::chrono::milliseconds timeout
     }
     begin_poll();
     wait_for(timeout, [&] { return take_records(into); });
+    driver_->interceptors().on_consume(into);
 }
 
 // --- waiting

@@ -1,37 +1,28 @@
-// The interceptors of a producer: calls each in turn and keeps their exceptions from everyone else.
+// The interceptors of a producer.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <vector>
 
 #include <ottla/interceptor.hpp>
 
-#include "client/client_events.hpp"
+#include "client/interceptor_list.hpp"
 
 namespace ottla::client {
 
 class Interceptors {
 public:
-    Interceptors(std::vector<std::shared_ptr<ProducerInterceptor>> all, ClientEvents& events);
+    Interceptors(std::vector<std::shared_ptr<ProducerInterceptor>> all, ClientEvents& events) : list_(std::move(all), events) {}
 
-    bool none() const { return all_.empty(); }
+    bool none() const { return list_.none(); }
     void on_send(ProducerRecord& record, ProducerInterceptor::Memory memory);
     void on_acknowledgement(const Delivery& delivery);
     void on_error(const ProducerRecord& record, error_code error);
     /// The second call and later ones do nothing.
-    void on_close();
+    void on_close() { list_.close(); }
 
 private:
-    template <class F>
-    void each(std::string_view what, F&& f);
-    void complain(std::string_view what, std::string_view why);
-
-    const std::vector<std::shared_ptr<ProducerInterceptor>> all_;
-    ClientEvents& events_;
-    std::atomic<int64_t> next_complaint_{0}; ///< of the steady clock
-    std::atomic<int64_t> untold_{0};
-    std::atomic<bool> closed_{false};
+    InterceptorList<ProducerInterceptor> list_;
 };
 
 /// One call of produce: the record as the interceptors leave it, and the memory they may use for that.

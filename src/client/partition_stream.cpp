@@ -129,8 +129,10 @@ bool StreamImpl::poll_records(Records& into, std::chrono::milliseconds timeout) 
             throw KafkaException(std::move(error));
     const TimePoint deadline = ConsumerImpl::deadline_of(timeout);
     for (bool last = timeout.count() == 0;;) {
-        if (take(into))
+        if (take(into)) {
+            driver_->interceptors().on_consume(into);
             return true;
+        }
         if (ended())
             return false;
         if (last)
@@ -142,8 +144,10 @@ bool StreamImpl::poll_records(Records& into, std::chrono::milliseconds timeout) 
 void StreamImpl::start_poll(const std::shared_ptr<StreamImpl>& self, Handler<Records> handler) {
     self->begin_poll();
     AsyncRead<Records>::start(self->driver_->loop(), self->arrivals_, std::move(handler), [self](error_code& ec, Records& into) {
-        if (self->take(into))
+        if (self->take(into)) {
+            self->driver_->interceptors().on_consume(into);
             return true;
+        }
         if (!self->ended())
             return false;
         ec = make_error_code(Errc::_revoke_partitions);

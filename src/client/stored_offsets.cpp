@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/probe.hpp"
+
 namespace ottla::client {
 
 std::shared_ptr<Progress> StoredOffsets::begin(const TopicPartition& where) {
@@ -13,8 +15,7 @@ std::shared_ptr<Progress> StoredOffsets::begin(const TopicPartition& where) {
 
 void StoredOffsets::end(const TopicPartition& where) {
     std::lock_guard lock(mutex_);
-    if (const auto it = entries_.find(where); it != entries_.end())
-        it->second.assigned = false;
+    entries_.erase(where);
 }
 
 void StoredOffsets::abandon() {
@@ -55,26 +56,21 @@ void StoredOffsets::store(Lease& lease) {
 std::vector<CommittedOffset> StoredOffsets::uncommitted() {
     std::lock_guard lock(mutex_);
     std::erase_if(leases_, [](Lease& lease) {
-        const bool over = lease.held.expired();
+        const bool over = lease.held.expired() || probe::planted("commit_unfinished");
         if (over)
             store(lease);
         return over;
     });
     std::vector<CommittedOffset> all;
-    for (auto it = entries_.begin(); it != entries_.end();) {
-        const Entry& entry = it->second;
+    for (const auto& [where, entry] : entries_) {
         const int64_t stored = entry.progress->stored.load(std::memory_order_acquire);
-        if (stored != offset_invalid && stored != entry.committed) {
-            auto& row = all.emplace_back();
-            row.topic = it->first.topic;
-            row.partition = it->first.partition;
-            row.offset = stored;
-            row.leader_epoch = entry.progress->stored_epoch.load(std::memory_order_relaxed);
-        } else if (!entry.assigned) {
-            it = entries_.erase(it);
+        if (stored == offset_invalid || stored == entry.committed)
             continue;
-        }
-        ++it;
+        auto& row = all.emplace_back();
+        row.topic = where.topic;
+        row.partition = where.partition;
+        row.offset = stored;
+        row.leader_epoch = entry.progress->stored_epoch.load(std::memory_order_relaxed);
     }
     std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
         return std::tie(a.topic, a.partition) < std::tie(b.topic, b.partition);
@@ -85,8 +81,43 @@ std::vector<CommittedOffset> StoredOffsets::uncommitted() {
 void StoredOffsets::on_committed(const std::vector<CommittedOffset>& offsets) {
     std::lock_guard lock(mutex_);
     for (const auto& offset : offsets)
-        if (const auto it = entries_.find({offset.topic, offset.partition}); it != entries_.end() && !offset.error)
+        if (const auto it = entries_.find({offset.topic, offset.partition}); it != entries_.end() && !offset.error) {
             it->second.committed = offset.offset;
+            it->second.known = offset.offset;
+            it->second.known_epoch = offset.leader_epoch;
+        }
+}
+
+void StoredOffsets::on_known(const CommittedOffset& offset) {
+    std::lock_guard lock(mutex_);
+    if (const auto it = entries_.find({offset.topic, offset.partition}); it != entries_.end() && !offset.error) {
+        it->second.known = offset.offset;
+        it->second.known_epoch = offset.leader_epoch;
+    }
+}
+
+size_t StoredOffsets::assigned() const {
+    std::lock_guard lock(mutex_);
+    return entries_.size();
+}
+
+void StoredOffsets::gather(Metrics& all, config::Isolation isolation) const {
+    std::lock_guard lock(mutex_);
+    for (const auto& [where, entry] : entries_) {
+        const auto topic = all.topics.find(where.topic);
+        if (topic == all.topics.end())
+            continue;
+        PartitionMetrics& one = topic->second.partitions[where.partition];
+        one.stored_offset = entry.progress->stored.load(std::memory_order_acquire);
+        one.stored_leader_epoch = entry.progress->stored_epoch.load(std::memory_order_relaxed);
+        one.committed_offset = entry.known;
+        one.committed_leader_epoch = entry.known_epoch;
+        const bool stable = isolation == config::Isolation::read_committed && one.last_stable >= 0;
+        const int64_t end = stable ? one.last_stable : one.high;
+        const auto lag = [&](int64_t offset) { return end < 0 || offset < 0 || offset > end ? int64_t{-1} : end - offset; };
+        one.lag_stored = lag(one.stored_offset);
+        one.lag_committed = lag(one.committed_offset);
+    }
 }
 
 } // namespace ottla::client

@@ -8,7 +8,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include <ottla/metrics.hpp>
 #include <ottla/offsets.hpp>
+
+#include "config/client_config.hpp"
 
 namespace ottla::client {
 
@@ -31,7 +34,7 @@ class StoredOffsets {
 public:
     /// The partition is assigned from now on.
     std::shared_ptr<Progress> begin(const TopicPartition& where);
-    /// It is not any more; what it has stored is still to be committed.
+    /// It is not any more: whoever has it next goes on from what is committed then, and nothing may be committed behind its back.
     void end(const TopicPartition& where);
 
     /// Nothing of what is stored now can be committed any more.
@@ -47,12 +50,20 @@ public:
     std::vector<CommittedOffset> uncommitted();
     /// So far a commit has come: rows with an error are still to be committed.
     void on_committed(const std::vector<CommittedOffset>& offsets);
+    /// What the coordinator tells of one partition; offset_invalid: nothing is committed.
+    void on_known(const CommittedOffset& offset);
+
+    /// Partitions that are assigned.
+    size_t assigned() const;
+    /// What is stored and committed of assigned partitions, and how far that is behind the ends that `all` tells of.
+    void gather(Metrics& all, config::Isolation isolation) const;
 
 private:
     struct Entry {
         std::shared_ptr<Progress> progress;
-        int64_t committed = offset_invalid;
-        bool assigned = true;
+        int64_t committed = offset_invalid; ///< or given up: up to here there is nothing to commit
+        int64_t known = offset_invalid; ///< by the coordinator
+        int32_t known_epoch = -1;
     };
     struct Lent {
         std::shared_ptr<Progress> progress;
@@ -68,7 +79,7 @@ private:
 
     static void store(Lease& lease);
 
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::unordered_map<TopicPartition, Entry> entries_;
     std::vector<Lease> leases_; ///< one a reader, few
 };

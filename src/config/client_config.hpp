@@ -19,6 +19,7 @@ using std::chrono::milliseconds;
 enum class Partitioner : uint8_t { random, consistent, consistent_random, murmur2, murmur2_random, fnv1a, fnv1a_random };
 enum class OffsetReset : uint8_t { earliest, latest, error, by_duration };
 enum class Isolation : uint8_t { read_uncommitted, read_committed };
+enum class GroupProtocol : uint8_t { classic, consumer };
 enum class AddressFamily : uint8_t { any, v4, v6 };
 
 struct HostPort {
@@ -102,6 +103,8 @@ struct ClientConfig {
     std::string client_rack;
     std::string group_id;
     std::string group_instance_id;
+    GroupProtocol group_protocol = GroupProtocol::classic;
+    std::string group_remote_assignor; ///< empty: the broker's choice
     milliseconds session_timeout{45'000};
     milliseconds heartbeat_interval{3000};
     milliseconds max_poll_interval{300'000};

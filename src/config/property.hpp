@@ -32,6 +32,7 @@ using Target = std::variant<
     Partitioner ClientConfig::*,
     OffsetReset ClientConfig::*,
     Isolation ClientConfig::*,
+    GroupProtocol ClientConfig::*,
     AddressFamily ClientConfig::*,
     LogContexts ClientConfig::*,
     std::vector<HostPort> ClientConfig::*>;

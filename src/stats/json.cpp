@@ -81,17 +81,17 @@ Json partition(int32_t index, const PartitionMetrics& p) {
         {"query_offset", p.query_offset},
         {"next_offset", p.next_offset},
         {"app_offset", p.position},
-        {"stored_offset", int64_t{offset_invalid}},
-        {"stored_leader_epoch", -1},
-        {"commited_offset", offset_invalid},
-        {"committed_offset", offset_invalid},
-        {"committed_leader_epoch", -1},
+        {"stored_offset", p.stored_offset},
+        {"stored_leader_epoch", p.stored_leader_epoch},
+        {"commited_offset", p.committed_offset},
+        {"committed_offset", p.committed_offset},
+        {"committed_leader_epoch", p.committed_leader_epoch},
         {"eof_offset", p.end_offset_told},
         {"lo_offset", p.low},
         {"hi_offset", p.high},
         {"ls_offset", p.last_stable},
-        {"consumer_lag", -1}, // nothing is committed, nor stored, without a group
-        {"consumer_lag_stored", -1},
+        {"consumer_lag", p.lag_committed},
+        {"consumer_lag_stored", p.lag_stored},
         {"leader_epoch", p.leader_epoch},
         {"txmsgs", p.messages_sent},
         {"txbytes", p.bytes_sent},
@@ -152,6 +152,17 @@ std::string to_json(const Metrics& m) {
             {"producer_id", e.producer_id},
             {"producer_epoch", e.producer_epoch},
             {"epoch_cnt", e.identities}};
+    }
+    if (m.group) {
+        const GroupMetrics& g = *m.group;
+        out["cgrp"] = {
+            {"state", g.state},
+            {"stateage", ms(g.state_age)},
+            {"join_state", g.join_state},
+            {"rebalance_age", ms(g.rebalance_age)},
+            {"rebalance_cnt", g.rebalances},
+            {"rebalance_reason", g.rebalance_reason},
+            {"assignment_size", g.assigned}};
     }
     if (m.fatal)
         out["fatal"] = {{"error", error_name(m.fatal->errc())}, {"reason", m.fatal->message()}, {"cnt", 1}};

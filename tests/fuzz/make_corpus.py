@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes a seed corpus for the fuzzers from the golden vectors.
 
-    make_corpus.py tests/golden/vectors OUT     makes OUT/message, OUT/frame, OUT/records and OUT/conversation
+    make_corpus.py tests/golden/vectors OUT     makes OUT/message, OUT/frame, OUT/records,
+                                                OUT/conversation and OUT/consumer_protocol
 
 Message seeds start with the index of the message (request and response of each key, then headers and data by name) and
 the version; frame seeds with API key, version, read size and direction; record sets with the limit of decompression. Conversations
@@ -59,6 +60,23 @@ def conversations(vectors: Path):
                 yield bytes([options]) + pieces(0, request) + pieces(1, frame[:4] + request[8:12] + frame[8:])
 
 
+def protocol_texts():
+    """Subscriptions of versions 0 to 3, alone and two at once, an assignment, and user data of the sticky assignors."""
+    text = lambda s: len(s).to_bytes(2, "big") + s
+    topics = (2).to_bytes(4, "big") + text(b"a") + text(b"orders")
+    nothing = b"\xff\xff\xff\xff"
+    held = (1).to_bytes(4, "big") + text(b"a") + (2).to_bytes(4, "big") + bytes(4) + (1).to_bytes(4, "big")
+    subscriptions = [
+        version.to_bytes(2, "big") + topics + nothing + (held, b"")[version < 1] + ((7).to_bytes(4, "big"), b"")[version < 2]
+        + (text(b"r"), b"")[version < 3]
+        for version in range(4)
+    ]
+    sticky = bytes(2) + topics + (len(held) + 4).to_bytes(4, "big") + held + (7).to_bytes(4, "big")
+    for texts in (*([one] for one in subscriptions), subscriptions[2:], [sticky, subscriptions[0]], [bytes(2) + held + nothing],
+                  [held + (3).to_bytes(4, "big")], [held], [(9).to_bytes(4, "big")]):
+        yield b"".join(bytes([-(-len(one) // 8)]) + one + bytes(-len(one) % 8) for one in texts)
+
+
 def pieces(kind: int, data: bytes) -> bytes:
     return b"".join(bytes([kind, len(part)]) + part for part in (data[i : i + 255] for i in range(0, len(data), 255)))
 
@@ -79,6 +97,8 @@ def main(vectors: Path, out: Path) -> None:
             write(out / made[0], made[1])
     for data in conversations(vectors):
         write(out / "conversation", data)
+    for data in protocol_texts():
+        write(out / "consumer_protocol", data)
 
 
 if __name__ == "__main__":

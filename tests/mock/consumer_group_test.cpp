@@ -6,93 +6,10 @@
 #include <ottla/msg/offset_commit.hpp>
 
 #include "catch.hpp"
-#include "mock/consumer_world.hpp"
+#include "mock/group_workers.hpp"
 
 using namespace ottla;
 using namespace ottla::test;
-
-namespace {
-
-struct GroupWorld : ConsumerWorld {
-    GroupWorld() : ConsumerWorld({.group_min_session_timeout = 100ms}) {
-        REQUIRE_FALSE(cluster.create_topic("t", 4));
-        for (int32_t p = 0; p < 4; ++p)
-            fill("t", p, 10, "p" + std::to_string(p) + "-");
-    }
-
-    Config member(std::initializer_list<std::pair<const std::string, std::string>> more = {}) const {
-        Config all = config({{"group.id", "g"}, {"session.timeout.ms", "6000"}, {"heartbeat.interval.ms", "50"}, {"fetch.wait.max.ms", "20"}});
-        for (const auto& [name, value] : more)
-            all.set(name, value);
-        return all;
-    }
-};
-
-/// A member on a thread of its own, which polls until told to end.
-class Worker {
-public:
-    Worker(const Config& config, RebalanceHandlers handlers = {}) : consumer_(config) {
-        consumer_.subscribe({"t"}, std::move(handlers));
-        thread_ = std::thread([this] {
-            while (!end_) {
-                const auto message = consumer_.poll(20ms);
-                std::lock_guard lock(mutex_);
-                if (message && !message->error())
-                    values_.emplace_back(message->value().text());
-                else if (message)
-                    errors_.push_back(message->error().errc());
-                assignment_ = consumer_.assignment();
-            }
-            consumer_.close();
-        });
-    }
-    ~Worker() { stop(); }
-
-    void stop() {
-        end_ = true;
-        if (thread_.joinable())
-            thread_.join();
-    }
-    std::vector<TopicPartition> assignment() {
-        std::lock_guard lock(mutex_);
-        return assignment_;
-    }
-    std::vector<std::string> values() {
-        std::lock_guard lock(mutex_);
-        return values_;
-    }
-
-private:
-    Consumer consumer_;
-    std::atomic<bool> end_{false};
-    std::mutex mutex_;
-    std::vector<std::string> values_;
-    std::vector<Errc> errors_;
-    std::vector<TopicPartition> assignment_;
-    std::thread thread_;
-};
-
-template <class F>
-bool comes(F f) {
-    for (const auto deadline = Clock::now() + 20s; Clock::now() < deadline; std::this_thread::sleep_for(5ms))
-        if (f())
-            return true;
-    return false;
-}
-
-/// All four, none twice.
-bool divide(std::initializer_list<Worker*> workers, size_t each) {
-    std::set<TopicPartition> all;
-    for (Worker* worker : workers) {
-        const auto own = worker->assignment();
-        if (own.size() != each)
-            return false;
-        all.insert(own.begin(), own.end());
-    }
-    return all.size() == 4;
-}
-
-} // namespace
 
 TEST_CASE("a lonely member gets all partitions, and who comes after it goes on where it ended", "[mock][group]") {
     GroupWorld world;
@@ -269,7 +186,7 @@ TEST_CASE("an application that polls too seldom is told so, is out, and comes ba
     CHECK(messages >= 40);
 }
 
-TEST_CASE("subscribing wants a group, topics with names, and no patterns yet", "[mock][group]") {
+TEST_CASE("subscribing wants a group, topics with names, and patterns that can be read", "[mock][group]") {
     GroupWorld world;
     const auto code_of = [](const std::function<void()>& call) {
         try {
@@ -283,7 +200,7 @@ TEST_CASE("subscribing wants a group, topics with names, and no patterns yet", "
     CHECK(code_of([&] { lonely.subscribe({"t"}); }) == Errc::_unknown_group);
     Consumer consumer(world.member());
     CHECK(code_of([&] { consumer.subscribe({""}); }) == Errc::_invalid_arg);
-    CHECK(code_of([&] { consumer.subscribe({"^t"}); }) == Errc::_invalid_arg);
+    CHECK(code_of([&] { consumer.subscribe({"^t("}); }) == Errc::_invalid_arg);
     CHECK(consumer.member_id().empty());
     consumer.incremental_assign({{.topic = "t", .partition = 0, .offset = 9}});
     CHECK(code_of([&] { consumer.incremental_assign({{.topic = "t", .partition = 0}}); }) == Errc::_conflict);

@@ -1,6 +1,5 @@
 // Statistics against the embedded cluster: what is told is true, and has the shape that docs/statistics.schema.json says.
 #include <algorithm>
-#include <fstream>
 #include <mutex>
 #include <numeric>
 #include <sstream>
@@ -10,22 +9,14 @@
 #include <nlohmann/json.hpp>
 
 #include "catch.hpp"
-#include "json_schema.hpp"
 #include "producer_world.hpp"
+#include "statistics_schema.hpp"
 
 namespace ottla::test {
 namespace {
 
 using Json = nlohmann::json;
 using Strings = std::vector<std::string>;
-
-const JsonSchema& schema() {
-    static const JsonSchema read = [] {
-        std::ifstream file(OTTLA_SOURCE_DIR "/docs/statistics.schema.json");
-        return JsonSchema(Json::parse(file));
-    }();
-    return read;
-}
 
 constexpr int16_t produce_api = 0;
 constexpr int16_t fetch_api = 1;

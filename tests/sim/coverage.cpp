@@ -22,6 +22,7 @@ struct Machine {
 constexpr std::string_view old_broker = "only without ApiVersions, and the mock takes no requests that old";
 
 constexpr std::string_view only_told = "brokers tell of truncation with every fetch here, so none is asked";
+constexpr std::string_view brief = "the state is brief: a few seeds in a thousand";
 
 // The states in the order of their enums.
 const std::vector<Machine> machines{
@@ -49,6 +50,11 @@ const std::vector<Machine> machines{
       {4, 5, only_told},
       {5, 4, only_told},
       {5, 2, only_told}}},
+    {"member", // core::group::ClassicMember::State
+     {"out", "expelled", "giving", "joining", "electing", "syncing", "taking", "stable", "dead"},
+     {{0, 2}, {1, 0}, {1, 2}, {2, 0}, {2, 1}, {2, 3}, {2, 8, brief}, {3, 1}, {3, 2}, {3, 4}, {3, 5}, {3, 8},
+      {4, 1, brief}, {4, 2}, {4, 5}, {4, 8, brief}, {5, 1}, {5, 2}, {5, 6}, {5, 8, brief}, {6, 0, brief}, {6, 1}, {6, 2},
+      {6, 7}, {6, 8, brief}, {7, 1}, {7, 2}, {7, 8}}},
     {"verdict", // from: whether the batch is idempotent; to: core::produce::Verdict
      {"delivered", "retry", "refresh_retry", "split", "renumber", "fail", "fatal"},
      {{0, 0},

@@ -64,18 +64,19 @@ void on_abort(int) {
     _exit(1);
 }
 
-void print_failure(const Workload& workload, uint64_t seed, size_t lines) {
+void print_failure(const Workload& workload, uint64_t seed, size_t lines, bool trouble) {
     // The transcript is kept only now: the run is the same.
-    const RunResult again = workload.run({.seed = seed, .transcript_lines = lines});
+    const RunResult again = workload.run({.seed = seed, .transcript_lines = lines, .trouble = trouble});
     for (const auto& line : again.transcript)
         fmt::print("    {}\n", line);
     fmt::print(
-        "FAILED workload {} seed {}: {}\n  replay: ottla-sim --workload {} --seed {}\n",
+        "FAILED workload {} seed {}: {}\n  replay: ottla-sim --workload {} --seed {}{}\n",
         workload.name,
         seed,
         again.violation,
         workload.name,
-        seed
+        seed,
+        trouble ? "" : " --no-trouble"
     );
 }
 
@@ -172,7 +173,7 @@ int run_seeds(const Options& options, uint64_t first, uint64_t last) {
             for (const auto& line : result.transcript)
                 fmt::print("{}\n", line);
             if (!result.violation.empty() && ++totals.failed_runs <= most_shown)
-                print_failure(*workload, seed, options.lines);
+                print_failure(*workload, seed, options.lines, !options.no_trouble);
         }
     }
     totals.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -105,6 +105,12 @@ std::shared_ptr<Stream> Network::any_open() {
     return from.empty() ? nullptr : from[rng_.below(from.size())];
 }
 
+void Network::end_process(const ClientLoop& loop, Ending ending) {
+    for (const auto& stream : std::vector(streams_))
+        if (stream->is_of(loop))
+            stream->lose_client(ending == Ending::told);
+}
+
 void Network::heal() {
     doors_.clear();
     silent_.clear();
@@ -283,6 +289,8 @@ void Stream::pump_up() {
                 frame.size() < 4 ? 0 : load_be<int16_t>(frame.data() + 2),
                 frame.size()
             );
+            if (network_.hear_request_)
+                network_.hear_request_(frame, !user_);
             network_.cluster_->on_frame(connection_, std::move(frame), now);
             return connection_ != 0;
         });
@@ -464,6 +472,17 @@ void Stream::half_open() {
 
 void Stream::mute() {
     down_.dead = true;
+    down_.drop();
+}
+
+void Stream::lose_client(bool told) {
+    if (told) {
+        on_link_gone();
+        return;
+    }
+    let_go();
+    up_.dead = down_.dead = true;
+    up_.drop();
     down_.drop();
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -46,6 +47,8 @@ public:
     void cut_answer();
     void half_open();
     void mute();
+    /// The client's process is gone.
+    void lose_client(bool told);
     void clog(Direction direction, TimePoint until);
     void unclog();
 
@@ -58,6 +61,8 @@ public:
     bool is_open() const { return user_ && connection_ != 0; }
 
     bool has_bytes_on_the_way() const { return !up_.segments.empty() || !down_.segments.empty(); }
+
+    bool is_of(const ClientLoop& loop) const { return &loop_ == &loop; }
 
     bool is_over() const { return !user_ && connection_ == 0; }
 
@@ -147,6 +152,13 @@ public:
 
     void set_partial_reads(bool on) { partial_reads_ = on; }
 
+    /// A process has ended: told, its brokers hear of it behind what was written, else never.
+    enum class Ending { told, silent };
+    void end_process(const ClientLoop& loop, Ending ending);
+
+    /// Hears of each request that arrives. `stray`: the client has given up its connection meanwhile.
+    void on_request(std::function<void(const Buffer& frame, bool stray)> hear) { hear_request_ = std::move(hear); }
+
     /// One of the open streams, rather one with bytes on the way; null: there is none.
     std::shared_ptr<Stream> any_open();
     void heal();
@@ -164,6 +176,7 @@ private:
     FaultCounts& faults_;
     ProduceTap& tap_;
     const Style style_;
+    std::function<void(const Buffer&, bool)> hear_request_;
     mock::ClusterCore* cluster_ = nullptr;
     std::vector<std::shared_ptr<Stream>> streams_;
     std::map<mock::ConnectionId, std::shared_ptr<Stream>> by_connection_;

@@ -64,6 +64,32 @@ constexpr std::array coordinator_apis{
     msg::ApiKey::txn_offset_commit,
 };
 
+
+struct GroupApi {
+    msg::ApiKey key;
+    std::vector<Errc> passing;
+};
+const GroupApi commits{
+    msg::ApiKey::offset_commit,
+    {coordinator_load_in_progress, coordinator_not_available, not_coordinator, request_timed_out, rebalance_in_progress,
+     unknown_member_id, illegal_generation}};
+const std::array group_apis{
+    GroupApi{msg::ApiKey::find_coordinator, {coordinator_load_in_progress, coordinator_not_available, request_timed_out}},
+    GroupApi{msg::ApiKey::join_group, {coordinator_load_in_progress, coordinator_not_available, not_coordinator, unknown_member_id}},
+    GroupApi{
+        msg::ApiKey::sync_group,
+        {coordinator_load_in_progress, coordinator_not_available, not_coordinator, rebalance_in_progress, unknown_member_id,
+         illegal_generation}},
+    GroupApi{
+        msg::ApiKey::heartbeat,
+        {coordinator_not_available, not_coordinator, rebalance_in_progress, unknown_member_id, illegal_generation}},
+    GroupApi{msg::ApiKey::leave_group, {coordinator_load_in_progress, coordinator_not_available, not_coordinator}},
+    commits,
+    GroupApi{
+        msg::ApiKey::offset_fetch,
+        {coordinator_load_in_progress, not_coordinator, unstable_offset_commit}},
+};
+
 } // namespace
 
 void Trouble::begin(const Options& options) {
@@ -196,14 +222,10 @@ bool Trouble::strike_broker(Fault fault) {
         return true;
     }
     case Fault::move_leader:
-        if (!options_.transactional_id.empty() && world_.chance(40)) {
-            const int32_t to = any_broker();
-            if (world_.cluster.move_coordinator(
-                    mock::ClusterCore::CoordinatorOf::transaction, options_.transactional_id, to, world_.now()))
-                return false;
-            world_.note("broker {} is the transaction coordinator now", to);
-            return true;
-        }
+        if (!options_.transactional_id.empty() && world_.chance(40))
+            return move_coordinator(mock::ClusterCore::CoordinatorOf::transaction, options_.transactional_id);
+        if (!options_.group.empty() && world_.chance(60))
+            return move_coordinator(mock::ClusterCore::CoordinatorOf::group, options_.group);
         return move_leader();
     case Fault::late_turn: {
         ClientLoop* loop = loops_[world_.rng.below(loops_.size())];
@@ -245,6 +267,14 @@ bool Trouble::strike_broker(Fault fault) {
     }
 }
 
+bool Trouble::move_coordinator(mock::ClusterCore::CoordinatorOf kind, const std::string& key) {
+    const int32_t to = any_broker();
+    if (world_.cluster.move_coordinator(kind, key, to, world_.now()))
+        return false;
+    world_.note("broker {} is the coordinator of {} now", to, key);
+    return true;
+}
+
 bool Trouble::move_leader() {
     auto& topics = world_.cluster.topics();
     if (topics.empty())
@@ -279,6 +309,8 @@ bool Trouble::strike_request(Fault fault) {
         faults.add(number(api), broker, count, {late ? Kind::late_error : Kind::error, error});
         return true;
     };
+    if (!options_.group.empty() && world_.chance(70) && strike_group(fault, broker, count))
+        return true;
     if (!options_.transactional_id.empty() && world_.chance(50)) {
         const auto api = coordinator_apis[world_.rng.below(coordinator_apis.size())];
         switch (fault) {
@@ -337,6 +369,27 @@ bool Trouble::strike_request(Fault fault) {
     default:
         return false;
     }
+}
+
+bool Trouble::strike_group(Fault fault, int32_t broker, int count) {
+    using Kind = mock::Faults::Kind;
+    const GroupApi& api = world_.chance(30) ? commits : group_apis[world_.rng.below(group_apis.size())];
+    const int16_t key = number(api.key);
+    const bool is_error = fault == Fault::error && !api.passing.empty();
+    if (!is_error && fault != Fault::drop_request && fault != Fault::drop_answer)
+        return false;
+    if (!is_error) {
+        world_.note("broker {} loses {} of api {}", broker, fault == Fault::drop_request ? "requests" : "answers", key);
+        world_.cluster.faults().add(
+            key, broker, count, {fault == Fault::drop_request ? Kind::drop_request : Kind::drop_reply}
+        );
+        return true;
+    }
+    const Errc error = api.passing[world_.rng.below(api.passing.size())];
+    injected_.insert(error);
+    world_.note("broker {} answers the next {} of api {} with {}", broker, count, key, error_name(error));
+    world_.cluster.faults().add(key, broker, count, {Kind::error, error});
+    return true;
 }
 
 void Trouble::heal() {

@@ -18,11 +18,15 @@ public:
         bool errors_that_stay = false; ///< errors that a batch fails by
         bool fatal_errors = false;
         std::string transactional_id{}; ///< set: its coordinator suffers too
+        std::string group{};            ///< likewise
     };
 
     Trouble(World& world, std::vector<ClientLoop*> loops)
         : world_(world)
         , loops_(std::move(loops)) {}
+
+    /// Another loop that may stand still. They live as long as this.
+    void add(ClientLoop& loop) { loops_.push_back(&loop); }
 
     /// Plans what happens from now until `options.until`.
     void begin(const Options& options);
@@ -39,10 +43,12 @@ private:
     bool strike_request(Fault fault);
     void crash(bool lose_tail);
     bool move_leader();
+    bool move_coordinator(mock::ClusterCore::CoordinatorOf kind, const std::string& key);
+    bool strike_group(Fault fault, int32_t broker, int count);
     int32_t any_broker();
 
     World& world_;
-    const std::vector<ClientLoop*> loops_;
+    std::vector<ClientLoop*> loops_;
     Options options_{};
     std::set<Errc> injected_;
     bool healed_ = true;

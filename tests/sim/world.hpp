@@ -17,6 +17,7 @@ namespace ottla::sim {
 struct WorldOptions {
     uint64_t seed = 1;
     size_t transcript_lines = 0; ///< kept as text
+    mock::GroupOptions groups{};
 };
 
 class World {

@@ -44,6 +44,10 @@ void Cluster::prepare(int32_t node, Lane lane, uint32_t client) { router_->prepa
 
 size_t Cluster::unsent(int32_t node, Lane lane, uint32_t client) const { return router_->unsent(node, lane, client); }
 
+std::optional<TimePoint> Cluster::coordinator_known_since(const Coordinator& route) const {
+    return router_->coordinator_known_since(route);
+}
+
 int16_t Cluster::transaction_version() const { return router_->transaction_version(); }
 
 void Cluster::gather(Metrics& all, TimePoint now) const { router_->gather(all, now); }

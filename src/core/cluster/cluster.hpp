@@ -33,6 +33,8 @@ public:
     void prepare(int32_t node, Lane lane, uint32_t client);
     /// Requests that wait for this connection, or for room on it.
     size_t unsent(int32_t node, Lane lane, uint32_t client) const;
+    /// Since when the broker of this key is known; nullopt: it is not.
+    std::optional<TimePoint> coordinator_known_since(const Coordinator& route) const;
     /// What the cluster has finalised of `transaction.version`, from the newest answer seen (KIP-584); 0 when nothing is told.
     int16_t transaction_version() const;
     /// Brokers and sums over them, into `all`.

@@ -1,6 +1,8 @@
 #include "core/cluster/metadata.hpp"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -75,10 +77,35 @@ void Metadata::drop(const std::string& topic) {
     if (it == wants_.end() || --it->second.count > 0)
         return;
     wants_.erase(it);
-    if (const TopicInfo* info = find(topic)) {
+    const TopicInfo* info = find(topic);
+    if (info && all_wanted_ == 0) {
         names_.erase(info->id);
         topics_.erase(topic);
     }
+}
+
+void Metadata::want_all() {
+    if (all_wanted_++ != 0)
+        return;
+    refresh_asked_ = true;
+    not_before_ = {};
+    wake();
+}
+
+void Metadata::drop_all() {
+    if (--all_wanted_ != 0)
+        return;
+    knows_all_ = false;
+    forget_unwanted();
+}
+
+void Metadata::forget_unwanted() {
+    std::erase_if(topics_, [this](const auto& known) {
+        if (wants_.contains(known.first))
+            return false;
+        names_.erase(known.second.id);
+        return true;
+    });
 }
 
 void Metadata::hint_leader(const std::string& topic, int32_t partition, int32_t leader, int32_t leader_epoch) {
@@ -153,16 +180,23 @@ void Metadata::ask() {
         topic.name = name;
         want.asked = true;
     }
+    const bool asks_all = all_wanted_ > 0;
+    if (asks_all)
+        request.topics.reset();
     request.allow_auto_topic_creation = config_.allow_auto_create;
     CallOptions options;
     options.timeout = config_.request_timeout;
     call<msg::MetadataRequest>(
         caller_, AnyBroker{}, std::move(request), options, scope_,
-        [this](CallResult<msg::MetadataResponse> result, TimePoint when) {
+        [this, asks_all](CallResult<msg::MetadataResponse> result, TimePoint when) {
             in_flight_ = false;
             last_answer_ = when;
             if (result) {
                 names_controller_ = result->version >= first_version_with_controller;
+                if (asks_all && all_wanted_ > 0) {
+                    knows_all_ = true;
+                    forget_missing(result->response);
+                }
                 adopt(std::move(result->response), when);
                 if (all_answered() && !refresh_asked_)
                     tries_ = 0;
@@ -179,6 +213,20 @@ void Metadata::ask() {
             wake();
         },
         nullptr, metadata_request_for);
+}
+
+/// Of all topics that nobody wants by name, those that the answer leaves out are gone.
+void Metadata::forget_missing(const msg::MetadataResponse& response) {
+    std::set<std::string_view> named;
+    for (const auto& topic : response.topics)
+        if (topic.name)
+            named.insert(*topic.name);
+    std::erase_if(topics_, [&](const auto& known) {
+        if (wants_.contains(known.first) || named.contains(known.first))
+            return false;
+        names_.erase(known.second.id);
+        return true;
+    });
 }
 
 void Metadata::log_changes(const TopicInfo* known, const TopicInfo& fresh) const {
@@ -220,7 +268,7 @@ void Metadata::adopt(msg::MetadataResponse response, TimePoint now) {
         cluster_id_ = *response.cluster_id;
 
     for (const auto& topic : response.topics) {
-        if (!topic.name || !wants_.contains(*topic.name))
+        if (!topic.name || (all_wanted_ == 0 && !wants_.contains(*topic.name)))
             continue;
         TopicInfo fresh{.name = *topic.name, .id = topic.topic_id, .error = static_cast<Errc>(topic.error_code), .internal = topic.is_internal, .partitions = {}};
         const auto known = topics_.find(fresh.name);

@@ -80,6 +80,12 @@ public:
     /// Keeps `topic` known from now on; counted: as many `drop`s undo it.
     void want(const std::string& topic);
     void drop(const std::string& topic);
+    /// Likewise of all topics there are, those that come later too, found when metadata are refreshed.
+    void want_all();
+    void drop_all();
+    bool knows_all() const { return knows_all_; }
+    /// Topics that answers have told of, by name.
+    const std::unordered_map<std::string, TopicInfo>& topics() const { return topics_; }
     /// Asks again soon (backing off between asks): something known proved stale. `why` goes to the log.
     template <class... Args>
     void refresh(fmt::format_string<Args...> why, Args&&... args) {
@@ -114,6 +120,8 @@ private:
     };
 
     void ask();
+    void forget_unwanted();
+    void forget_missing(const msg::MetadataResponse& response);
     void log_changes(const TopicInfo* known, const TopicInfo& fresh) const;
     void adopt(msg::metadata_response::MetadataResponse response, TimePoint now);
     bool all_answered() const;
@@ -132,6 +140,8 @@ private:
     std::unordered_map<std::string, TopicInfo> topics_;
     std::unordered_map<Uuid, std::string> names_;
     std::unordered_map<std::string, Want> wants_;
+    int all_wanted_ = 0;
+    bool knows_all_ = false; ///< since all are wanted, an answer about all has come
     std::vector<Listener> listeners_;
     MoveOnlyFunction<void(const std::string&)> tell_hindrance_;
     uint64_t version_ = 0;

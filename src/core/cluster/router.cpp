@@ -258,6 +258,11 @@ Router::Target Router::find_coordinator(const Coordinator& route, TimePoint now)
     return {};
 }
 
+std::optional<TimePoint> Router::coordinator_known_since(const Coordinator& route) const {
+    const auto found = coordinators_.find({route.type, route.key});
+    return found == coordinators_.end() || found->second.node < 0 ? std::nullopt : std::optional(found->second.since);
+}
+
 void Router::look_up_coordinator(const Coordinator& route, TimePoint) {
     coordinators_[{route.type, route.key}].asking = true;
     msg::FindCoordinatorRequest request;
@@ -280,6 +285,7 @@ void Router::look_up_coordinator(const Coordinator& route, TimePoint) {
             } else {
                 const auto& found = result->response;
                 state.node = found.node_id;
+                state.since = when;
                 state.tries = 0;
                 if (found.port > 0 && found.port <= 65535)
                     metadata_->hint_broker({found.node_id, found.host, static_cast<uint16_t>(found.port), ""});

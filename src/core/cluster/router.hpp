@@ -37,6 +37,7 @@ public:
     void prepare(int32_t node, Lane lane, uint32_t client);
     size_t unsent(int32_t node, Lane lane, uint32_t client) const;
     int16_t transaction_version() const { return transaction_version_; }
+    std::optional<TimePoint> coordinator_known_since(const Coordinator& route) const;
     void close(TimePoint now);
     /// Brokers and sums over them, into `all`.
     void gather(Metrics& all, TimePoint now);
@@ -129,6 +130,7 @@ private:
     std::vector<std::unique_ptr<Connection>> graveyard_; ///< down, destroyed at the next poll
     struct CoordinatorState {
         int32_t node = -1;
+        TimePoint since{}; ///< `node` is known
         bool asking = false;
         TimePoint not_before{};
         int tries = 0;

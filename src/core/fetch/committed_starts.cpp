@@ -72,6 +72,8 @@ void CommittedStarts::on_answer(
         FetchStart start = std::move(it->second.start);
         waiting_.erase(it);
         const CommittedOffset& committed = (*answer)[i];
+        if (found_)
+            found_(committed);
         start.offset = committed.offset >= 0 ? committed.offset : offset_stored;
         start.epoch = committed.offset >= 0 ? committed.leader_epoch : -1;
         log_.debug(

@@ -24,6 +24,9 @@ public:
         std::function<bool()> may_ask, Log log = {}
     );
 
+    /// `f` hears what has been committed of each partition; offset_invalid: nothing.
+    void on_found(MoveOnlyFunction<void(const CommittedOffset&)> f) { found_ = std::move(f); }
+
     void add(FetchStart start);
     // Without effect on streams that are not here.
     void remove(StreamId stream) { waiting_.erase(stream); }
@@ -46,6 +49,7 @@ private:
     const config::ClientConfig& config_;
     Rng rng_;
     const std::function<bool()> may_ask_;
+    MoveOnlyFunction<void(const CommittedOffset&)> found_;
     const Log log_;
     CallScope scope_;
     std::map<StreamId, Waiting> waiting_;

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "base/backoff.hpp"
+#include "base/probe.hpp"
 #include "core/group/classic_member.hpp"
 #include "core/group/consumer_protocol.hpp"
 
@@ -26,18 +27,21 @@ void ClassicMember::begin_join(TimePoint) {
     rejoin_ = false;
     become(State::giving); // before the application is asked, which may answer at once
     std::vector<TopicPartition> gone;
-    if (topics_.empty() || !cooperative())
+    if (!wants_in() || !cooperative())
         gone = held_;
     else // what belongs to topics that are not subscribed to any more
         std::copy_if(held_.begin(), held_.end(), std::back_inserter(gone), [&](const TopicPartition& partition) {
             return !std::binary_search(topics_.begin(), topics_.end(), partition.topic);
         });
     if (!gone.empty())
-        give_up(std::move(gone), Rebalance::Kind::revoke);
+        give_up(std::move(gone), Rebalance::Kind::revoke, cooperative());
 }
 
 void ClassicMember::join() {
     become(State::joining);
+    if (!probe::planted("old_beat_counts"))
+        beat_scope_.reset(); // an answer to a heartbeat says nothing of the generation that comes now
+    beating_ = false;
     leader_ = false;
     msg::JoinGroupRequest request;
     request.group_id = config_.group_id;
@@ -92,7 +96,7 @@ void ClassicMember::on_joined(CallResult<msg::JoinGroupResponse> result, TimePoi
         return;
     }
     failures_ = 0;
-    told_ = Errc::no_error;
+    trouble_is_over();
     member_id_ = response.member_id;
     generation_ = response.generation_id;
     assignor_ = response.protocol_name.value_or("");
@@ -245,8 +249,9 @@ void ClassicMember::take(std::vector<TopicPartition> given) {
     std::set_difference(held_.begin(), held_.end(), given.begin(), given.end(), std::back_inserter(gone));
     std::set_difference(given.begin(), given.end(), held_.begin(), held_.end(), std::back_inserter(fresh));
     if (!gone.empty()) {
-        rejoin("partitions were given up for others to take"); // KIP-429: the round that hands them out
-        give_up(std::move(gone), Rebalance::Kind::revoke);
+        if (!probe::planted("no_round_after_giving"))
+            rejoin("partitions were given up for others to take"); // KIP-429: the round that hands them out
+        give_up(std::move(gone), Rebalance::Kind::revoke, true);
     }
     held_ = std::move(given);
     tell({Rebalance::Kind::assign, true, std::move(fresh)});
@@ -267,22 +272,18 @@ void ClassicMember::join_failed(Errc code, const Error& error, TimePoint now) {
     case Errc::fenced_instance_id:
         lose(error.message());
         become(State::dead);
-        ports_.events.on_trouble(Error(code, fmt::format("group {}: another consumer has come with group.instance.id {}", config_.group_id, *instance_)));
+        ports_.events.on_trouble(Error(make_error_code(code, ErrorFlag::fatal), fmt::format("group {}: another consumer has come with group.instance.id {}", config_.group_id, *instance_)));
         return;
     default:
         break;
     }
-    const bool passes = is_retriable(code) || code == Errc::_transport || code == Errc::_timed_out || code == Errc::_resolve;
-    if (!passes && told_ != code) {
-        told_ = code;
-        ports_.events.on_trouble(error);
-    }
+    tell_trouble(code, error);
     retry_join(now);
 }
 
 void ClassicMember::retry_join(TimePoint now) {
     join_scope_.reset();
-    not_before_ = now + backoff({config_.retry_backoff, config_.retry_backoff_max}, failures_++, rng_);
+    not_before_ = probe::planted("forget_join_retry") ? never : now + backoff({config_.retry_backoff, config_.retry_backoff_max}, failures_++, rng_);
     begin_join(now);
 }
 

@@ -8,23 +8,55 @@
 #include "core/group/assignor/builtin.hpp"
 
 namespace ottla::core::group {
+namespace {
+
+/// The application's patterns were looked at when it subscribed.
+TopicPatterns compiled(const std::vector<std::string>& topics) {
+    auto patterns = TopicPatterns::of(topics);
+    return patterns ? std::move(*patterns) : TopicPatterns();
+}
+
+} // namespace
+
 ClassicMember::ClassicMember(Ports ports, const config::ClientConfig& config, Assignors assignors, uint64_t seed, Log log)
-    : ports_(ports)
-    , config_(config)
+    : Membership(ports, config, log)
     , assignors_(std::move(assignors))
     , protocol_(common_protocol(assignors_).value())
-    , rng_(seed)
-    , log_(log) {
+    , rng_(seed) {
     if (!config_.group_instance_id.empty())
         instance_ = config_.group_instance_id;
     ports_.metadata.on_change(scope_, [this](TimePoint) {
-        if (leader_ && state_ == State::stable && partition_counts() != dealt_counts_)
+        if (!patterns_.empty() && resolve_topics() && state_ != State::giving) // which is about to join
+            rejoin("topics that match the subscription have changed");
+        if (leader_ && state_ == State::stable && partition_counts() != dealt_counts_ && !probe::planted("ignore_growth"))
             rejoin("partitions of subscribed topics have changed");
         wake();
     });
 }
 
 ClassicMember::~ClassicMember() = default;
+
+Membership::Phase ClassicMember::phase() const {
+    switch (state_) {
+    case State::giving:
+        return Phase::giving;
+    case State::joining:
+        return Phase::joining;
+    case State::electing:
+        return Phase::electing;
+    case State::syncing:
+        return Phase::syncing;
+    case State::taking:
+        return Phase::taking;
+    case State::stable:
+        return Phase::stable;
+    case State::out:
+    case State::expelled:
+    case State::dead:
+        break;
+    }
+    return Phase::out;
+}
 
 void ClassicMember::become(State to) {
     probe::step("member", state_, to);
@@ -36,25 +68,58 @@ CallOptions ClassicMember::options(Duration timeout, Lane lane) const {
     return {.timeout = timeout, .lane = lane, .client = ports_.client};
 }
 
+Committer ClassicMember::committer() const {
+    const bool stale = generation_ > 1 && probe::planted("old_generation_in_commits");
+    return {stale ? generation_ - 1 : generation_, member_id_, instance_};
+}
+
+bool ClassicMember::may_commit() const {
+    return state_ == State::out || is_member() || probe::planted("commit_as_nobody");
+}
+
 // --- what the application wants
 
 void ClassicMember::subscribe(std::vector<std::string> topics, const std::string& reason, TimePoint now) {
     std::sort(topics.begin(), topics.end());
     topics.erase(std::unique(topics.begin(), topics.end()), topics.end());
-    if (state_ == State::dead || (topics == topics_ && state_ != State::out))
+    if (state_ == State::dead || (topics == subscription_ && state_ != State::out))
         return;
-    topics_ = std::move(topics);
+    const bool had_patterns = !patterns_.empty();
+    subscription_ = std::move(topics);
+    patterns_ = compiled(subscription_);
+    if (!patterns_.empty())
+        ports_.metadata.want_all();
+    if (had_patterns) // after, so that what is known stays
+        ports_.metadata.drop_all();
+    resolve_topics();
     reason_ = reason;
     rejoin_ = true;
     if (state_ == State::out) {
         polled_ = now;
-        if (!topics_.empty())
+        if (wants_in())
             begin_join(now);
-    } else if (topics_.empty() && state_ != State::taking) { // whatever is under way is of no use any more
+    } else if (!wants_in() && state_ == State::expelled) {
+        become(State::out);
+    } else if (!wants_in() && state_ != State::taking) { // whatever is under way is of no use any more
         join_scope_.reset();
         begin_join(now);
     }
     wake();
+}
+
+bool ClassicMember::resolve_topics() {
+    std::set<std::string> topics;
+    for (const auto& topic : subscription_)
+        if (!is_pattern(topic))
+            topics.insert(topic);
+    if (!patterns_.empty())
+        for (const auto& [name, info] : ports_.metadata.topics())
+            if (info.error == Errc::no_error && !info.internal && patterns_.matches(name))
+                topics.insert(name);
+    std::vector<std::string> sorted(topics.begin(), topics.end());
+    const bool has_changed = sorted != topics_;
+    topics_ = std::move(sorted);
+    return has_changed;
 }
 
 void ClassicMember::rejoin(const std::string& reason) {
@@ -79,39 +144,9 @@ void ClassicMember::when_out(MoveOnlyFunction<void()> done) {
 
 // --- steps
 
-void ClassicMember::tell(Rebalance step) {
-    steps_.push_back(std::move(step));
-    if (steps_.size() == 1)
-        tell_next();
-}
-
-void ClassicMember::tell_next() {
-    const Rebalance& step = steps_.front();
-    log_.debug(
-        LogContext::cgrp, "REBALANCE", "group {}: {} partitions are {}", config_.group_id, step.partitions.size(),
-        step.kind == Rebalance::Kind::assign   ? "assigned"
-        : step.kind == Rebalance::Kind::revoke ? "revoked"
-                                               : "lost"
-    );
-    ports_.events.on_step(step);
-}
-
-void ClassicMember::on_step_done() {
-    if (steps_.empty())
-        return;
-    steps_.pop_front();
-    if (!steps_.empty())
-        tell_next();
-    else if (state_ == State::taking)
+void ClassicMember::on_steps_done() {
+    if (state_ == State::taking)
         become(State::stable);
-    wake();
-}
-
-void ClassicMember::give_up(std::vector<TopicPartition> partitions, Rebalance::Kind kind) {
-    std::vector<TopicPartition> left;
-    std::set_difference(held_.begin(), held_.end(), partitions.begin(), partitions.end(), std::back_inserter(left));
-    held_ = std::move(left);
-    tell({kind, cooperative(), std::move(partitions)});
 }
 
 // The group goes on without this member: what it holds may be another's already.
@@ -119,8 +154,8 @@ void ClassicMember::lose(const std::string& why) {
     log_.debug(LogContext::cgrp, "LOST", "group {}: {}", config_.group_id, why);
     forget_membership();
     reason_ = why;
-    if (!held_.empty())
-        give_up(std::vector(held_), Rebalance::Kind::lost);
+    if (!held_.empty() && !probe::planted("keep_what_is_lost"))
+        give_up(std::vector(held_), Rebalance::Kind::lost, cooperative());
 }
 
 void ClassicMember::forget_membership() {
@@ -128,7 +163,8 @@ void ClassicMember::forget_membership() {
     beat_scope_.reset();
     beating_ = leader_ = false;
     generation_ = -1;
-    member_id_.clear();
+    if (!probe::planted("keep_unknown_member_id"))
+        member_id_.clear();
     unwatch_topics();
 }
 
@@ -136,11 +172,11 @@ void ClassicMember::forget_membership() {
 
 TimePoint ClassicMember::poll(TimePoint now) {
     if (state_ == State::out || state_ == State::dead) {
-        if (when_out_ && !leaving_ && steps_.empty())
+        if (when_out_ && !leaving_ && !is_telling())
             std::exchange(when_out_, {})();
         return never;
     }
-    TimePoint next = watch_polls(now);
+    TimePoint next = watch_polls(now, config_.heartbeat_interval);
     if (state_ == State::expelled)
         return never;
     if (is_member() && state_ != State::joining) {
@@ -148,21 +184,21 @@ TimePoint ClassicMember::poll(TimePoint now) {
         if (now >= end) {
             lose(fmt::format("the coordinator has not answered within session.timeout.ms ({})", config_.session_timeout.count()));
             begin_join(now);
-        } else if (!beating_ && now >= next_beat_) {
+        } else if (!beating_ && now >= next_beat_ && (state_ == State::stable || !probe::planted("no_beats_in_steps"))) {
             beat(now);
         }
         next = std::min({next, beaten_ + config_.session_timeout, beating_ ? never : next_beat_});
     }
     if (state_ == State::stable && rejoin_)
         begin_join(now);
-    if (state_ == State::giving && steps_.empty()) {
-        if (topics_.empty()) {
+    if (state_ == State::giving && !is_telling()) {
+        if (!wants_in()) {
             leave(reason_);
             become(State::out);
-        } else if (now >= not_before_) {
+        } else if (now >= not_before_ && can_join()) {
             join();
         } else {
-            next = std::min(next, not_before_);
+            next = now >= not_before_ ? next : std::min(next, not_before_); // metadata will wake it
         }
     }
     if (state_ == State::electing)
@@ -170,29 +206,10 @@ TimePoint ClassicMember::poll(TimePoint now) {
     return next;
 }
 
-TimePoint ClassicMember::watch_polls(TimePoint now) {
-    const uint64_t calls = ports_.clock.calls.load(std::memory_order_relaxed);
-    if (calls != polls_ || ports_.clock.inside.load(std::memory_order_relaxed)) {
-        polls_ = calls;
-        if (state_ != State::expelled)
-            polled_ = now;
-        else
-            on_application_poll(now);
-    }
-    const Duration limit = config_.max_poll_interval;
-    if (state_ == State::expelled)
-        return never; // the application's next call wakes it
-    if (now - polled_ >= limit) {
-        ports_.events.on_trouble(Error(
-            Errc::_max_poll_exceeded,
-            fmt::format("group {}: the application has not polled for {} ms (max.poll.interval.ms)", config_.group_id, config_.max_poll_interval.count())
-        ));
-        leave("consumer poll timeout has expired");
-        lose("the application has not polled");
-        become(State::expelled);
-        return never;
-    }
-    return std::min(polled_ + limit, now + std::min<Duration>(config_.heartbeat_interval, limit / 4));
+void ClassicMember::expel() {
+    leave("consumer poll timeout has expired");
+    lose("the application has not polled");
+    become(wants_in() ? State::expelled : State::out);
 }
 
 // --- heartbeats
@@ -224,7 +241,8 @@ void ClassicMember::on_beaten(CallResult<msg::HeartbeatResponse> result, TimePoi
         return;
     case Errc::rebalance_in_progress:
         beaten_ = now;
-        rejoin("the group is rebalancing");
+        if (!probe::planted("ignore_rebalance"))
+            rejoin("the group is rebalancing");
         return;
     case Errc::illegal_generation:
     case Errc::unknown_member_id:
@@ -246,13 +264,15 @@ void ClassicMember::on_beaten(CallResult<msg::HeartbeatResponse> result, TimePoi
 
 // Static members stay, so that they find their partitions when they come back.
 void ClassicMember::leave(const std::string& reason) {
-    if (!member_id_.empty() && !instance_) {
+    const bool stays = departure_ == CloseMembership::by_default ? instance_.has_value() : departure_ == CloseMembership::remain;
+    if (!member_id_.empty() && !stays) {
         leaving_ = true;
         msg::LeaveGroupRequest request;
         request.group_id = config_.group_id;
         request.member_id = member_id_;
         auto& self = request.members.emplace_back();
         self.member_id = member_id_;
+        self.group_instance_id = instance_;
         self.reason = reason;
         call<msg::LeaveGroupRequest>(
             ports_.caller, Coordinator{CoordinatorType::group, config_.group_id}, std::move(request),

@@ -3,7 +3,6 @@
 // application: each step is told, and waits for its answer.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,28 +18,15 @@
 #include <ottla/msg/sync_group.hpp>
 
 #include "base/rng.hpp"
-#include "config/client_config.hpp"
-#include "core/call.hpp"
-#include "core/cluster/metadata.hpp"
-#include "core/core.hpp"
-#include "core/events.hpp"
-#include "core/group/member_events.hpp"
-#include "core/group/offset_committer.hpp"
+#include "core/group/membership.hpp"
+#include "core/group/topic_pattern.hpp"
 
 namespace ottla::core::group {
 
 using Assignors = std::vector<std::unique_ptr<PartitionAssignor>>;
 
-class ClassicMember final : public Core {
+class ClassicMember final : public Membership {
 public:
-    struct Ports {
-        Caller& caller;
-        Metadata& metadata;
-        MemberEvents& events;
-        const PollClock& clock;
-        uint32_t client = 0; ///< owner of the group lane
-    };
-
     /// The first assignor is the one this member likes best. They have a rebalance protocol in common: see common_protocol.
     ClassicMember(Ports ports, const config::ClientConfig& config, Assignors assignors, uint64_t seed, Log log = {});
     ~ClassicMember() override;
@@ -58,20 +44,14 @@ public:
     };
     State state() const { return state_; }
 
-    /// Replaces the subscription; none: leaves.
-    void subscribe(std::vector<std::string> topics, const std::string& reason, TimePoint now);
-    /// The step told last has been done.
-    void on_step_done();
-    /// The application polls again: who was expelled may come back.
-    void on_application_poll(TimePoint now);
-    /// Calls `done` when the group has been left, or need not be. After subscribe with nothing.
-    void when_out(MoveOnlyFunction<void()> done);
-    /// The group is to be joined anew.
-    void rejoin(const std::string& reason);
-
-    /// For commits.
-    Committer committer() const { return {generation_, member_id_, instance_}; }
-    const std::vector<TopicPartition>& held() const { return held_; }
+    void subscribe(std::vector<std::string> topics, const std::string& reason, TimePoint now) override;
+    void on_application_poll(TimePoint now) override;
+    void when_out(MoveOnlyFunction<void()> done) override;
+    void rejoin(const std::string& reason) override;
+    Committer committer() const override;
+    bool may_commit() const override;
+    Phase phase() const override;
+    const std::string& reason() const override { return reason_; }
 
     TimePoint poll(TimePoint now) override;
 
@@ -82,9 +62,7 @@ private:
     CallOptions options(Duration timeout, Lane lane) const;
 
     // --- steps
-    void tell(Rebalance step);
-    void tell_next();
-    void give_up(std::vector<TopicPartition> partitions, Rebalance::Kind kind);
+    void on_steps_done() override;
     void lose(const std::string& why);
 
     // --- joining
@@ -100,9 +78,15 @@ private:
     void join_failed(Errc code, const Error& error, TimePoint now);
     void retry_join(TimePoint now);
 
+    /// Topics of the subscription, by name or pattern. True: they have changed.
+    bool resolve_topics();
+    /// Whether there are topics to join with, or will be.
+    bool wants_in() const { return !subscription_.empty(); }
+    bool can_join() const { return patterns_.empty() || ports_.metadata.knows_all(); }
+
     // --- membership
-    /// Looks at how the application polls; returns when to look again.
-    TimePoint watch_polls(TimePoint now);
+    bool is_expelled() const override { return state_ == State::expelled; }
+    void expel() override;
     void beat(TimePoint now);
     void on_beaten(CallResult<msg::HeartbeatResponse> result, TimePoint now);
     void leave(const std::string& reason);
@@ -111,28 +95,24 @@ private:
     void unwatch_topics();
     std::map<std::string, size_t> partition_counts() const;
 
-    const Ports ports_;
-    const config::ClientConfig& config_;
     const Assignors assignors_;
     const RebalanceProtocol protocol_;
     Rng rng_;
-    const Log log_;
     CallScope scope_;       ///< of this member's life
     CallScope join_scope_;  ///< of the join or sync under way
     CallScope beat_scope_;
 
     State state_ = State::out;
-    std::vector<std::string> topics_; ///< sorted
+    std::vector<std::string> subscription_; ///< sorted, patterns among it
+    TopicPatterns patterns_;
+    std::vector<std::string> topics_; ///< it subscribes to, sorted; with patterns: as far as known
     std::string member_id_;
     std::optional<std::string> instance_;
     int32_t generation_ = -1;
     std::string reason_; ///< for joining or leaving
     bool rejoin_ = false;
-    std::vector<TopicPartition> held_; ///< sorted
-    std::deque<Rebalance> steps_;      ///< the front one has been told
     int failures_ = 0;
     TimePoint not_before_{};
-    Errc told_ = Errc::no_error; ///< trouble that lasts, told once
     MoveOnlyFunction<void()> when_out_;
     bool leaving_ = false; ///< LeaveGroup is under way
 
@@ -145,8 +125,6 @@ private:
     bool beating_ = false;
     TimePoint beaten_{};    ///< the coordinator was heard of
     TimePoint next_beat_{};
-    TimePoint polled_{};  ///< the application was seen to poll
-    uint64_t polls_ = 0;  ///< of its calls
 };
 
 } // namespace ottla::core::group

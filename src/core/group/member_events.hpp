@@ -37,6 +37,8 @@ public:
     virtual void on_step(const Rebalance& step) = 0;
     /// What keeps this member from being in the group, and no retry alone will cure.
     virtual void on_trouble(const Error& error) = 0;
+    /// The coordinator has answered a heartbeat that may have told a new member epoch.
+    virtual void on_heard() {}
 };
 
 } // namespace ottla::core::group

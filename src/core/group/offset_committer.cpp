@@ -8,6 +8,7 @@ namespace {
 
 constexpr int16_t first_in_cluster = 1;    // version 0 is of offsets in ZooKeeper
 constexpr int16_t first_with_instance = 7; // KIP-345
+constexpr int heartbeats_waited = 3;        // for a new member epoch
 constexpr int16_t last_by_name = 9;        // what follows wants topic ids
 
 /// As the newest version has it.
@@ -68,6 +69,15 @@ void replace(std::vector<CommittedOffset>& offsets, const std::vector<CommittedO
     }
 }
 
+/// All of it was refused so.
+bool is_stale(const msg::OffsetCommitResponse& response) {
+    return !response.topics.empty() && std::all_of(response.topics.begin(), response.topics.end(), [](const auto& topic) {
+        return std::all_of(topic.partitions.begin(), topic.partitions.end(), [](const auto& partition) {
+            return static_cast<Errc>(partition.error_code) == Errc::stale_member_epoch;
+        });
+    });
+}
+
 void read(const msg::OffsetCommitResponse& response, const std::string& group, std::vector<CommittedOffset>& offsets) {
     for (auto& offset : offsets)
         offset.error = Error(Errc::_bad_msg, fmt::format("{}[{}]: not in the coordinator's answer", offset.topic, offset.partition));
@@ -93,7 +103,7 @@ OffsetCommitter::OffsetCommitter(Caller& caller, std::string group, Duration tim
 void OffsetCommitter::commit(Committer who, std::vector<CommittedOffset> offsets, CommitReply reply) {
     ++asked_;
     if (waiting_.empty() || waiting_.back().who != who)
-        waiting_.push_back({std::move(who), {}, {}});
+        waiting_.push_back({.who = std::move(who), .offsets = {}, .all = {}});
     auto& together = waiting_.back();
     replace(together.offsets, offsets);
     together.all.push_back({std::move(offsets), std::move(reply)});
@@ -102,7 +112,7 @@ void OffsetCommitter::commit(Committer who, std::vector<CommittedOffset> offsets
 }
 
 void OffsetCommitter::next() {
-    if (waiting_.empty())
+    if (waiting_.empty() || stale_)
         return;
     running_ = std::move(waiting_.front());
     waiting_.pop_front();
@@ -119,6 +129,16 @@ void OffsetCommitter::next() {
 void OffsetCommitter::on_answer(CallResult<msg::OffsetCommitResponse> result) {
     Commit done = std::move(*running_);
     running_.reset();
+    if (result && latest_ && is_stale(result->response)) {
+        done.refusal = std::move(result->response);
+        stale_ = std::move(done);
+        try_stale();
+        return;
+    }
+    finish(std::move(done), std::move(result));
+}
+
+void OffsetCommitter::finish(Commit done, CallResult<msg::OffsetCommitResponse> result) {
     answered_ += done.all.size();
     next(); // before the replies, which may end this
     for (auto& [offsets, reply] : done.all) {
@@ -135,6 +155,32 @@ void OffsetCommitter::on_answer(CallResult<msg::OffsetCommitResponse> result) {
         }
         reply(error, std::move(offsets));
     }
+}
+
+void OffsetCommitter::on_heard() {
+    if (!stale_)
+        return;
+    ++stale_->refused_in;
+    try_stale();
+}
+
+// The coordinator gives a member its next epoch with the answer to a heartbeat, which may be under way.
+void OffsetCommitter::try_stale() {
+    Committer who = latest_();
+    const bool is_other = who.member != stale_->who.member || who.generation < 0;
+    if (is_other || stale_->refused_in >= heartbeats_waited) {
+        Commit done = std::move(*stale_);
+        stale_.reset();
+        Answer<msg::OffsetCommitResponse> refusal{.response = std::move(done.refusal)};
+        finish(std::move(done), std::move(refusal));
+        return;
+    }
+    if (who.generation == stale_->who.generation)
+        return;
+    stale_->who = std::move(who);
+    waiting_.push_front(std::move(*stale_));
+    stale_.reset();
+    next();
 }
 
 } // namespace ottla::core

@@ -38,11 +38,15 @@ public:
     /// unknown_member_id, rebalance_in_progress, fenced_instance_id, stale_member_epoch, group_authorization_failed...), or
     /// what all partitions have come to; _timed_out, _transport.
     void commit(Committer who, std::vector<CommittedOffset> offsets, CommitReply reply);
-    bool idle() const { return !running_ && waiting_.empty(); }
+    bool idle() const { return !running_ && !stale_ && waiting_.empty(); }
     /// How many commits have been asked for.
     uint64_t asked() const { return asked_; }
     /// Whether the first `count` of them have been answered. Others may follow all the time, so nobody should wait for `idle`.
     bool answered(uint64_t count) const { return answered_ >= count; }
+    /// Who the member is now: a commit refused as of a stale member epoch is made again in that name.
+    void ask_latest(MoveOnlyFunction<Committer()> latest) { latest_ = std::move(latest); }
+    /// The member may have a new epoch.
+    void on_heard();
 
 private:
     struct Asked {
@@ -54,17 +58,23 @@ private:
         Committer who;
         std::vector<CommittedOffset> offsets;
         std::vector<Asked> all;
+        msg::OffsetCommitResponse refusal{}; ///< of a stale member epoch
+        int refused_in = 0;                  ///< so many heartbeats long
     };
 
     void next();
     void on_answer(CallResult<msg::OffsetCommitResponse> result);
+    void finish(Commit done, CallResult<msg::OffsetCommitResponse> result);
+    void try_stale();
 
     Caller& caller_;
     const std::string group_;
     const Duration timeout_;
     const Log log_;
     CallScope scope_;
+    MoveOnlyFunction<Committer()> latest_;
     std::optional<Commit> running_;
+    std::optional<Commit> stale_; ///< waits for the member's new epoch
     std::deque<Commit> waiting_;
     uint64_t asked_ = 0;
     uint64_t answered_ = 0;

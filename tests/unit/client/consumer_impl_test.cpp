@@ -34,7 +34,7 @@ struct World {
           ))
         , consumer(std::make_shared<ConsumerImpl>(driver)) {}
 
-    ~World() { consumer->close(0ms); }
+    ~World() { consumer->close({.timeout = 0ms}); }
 
     void assign(int partitions) {
         std::vector<TopicPartitionOffset> all;

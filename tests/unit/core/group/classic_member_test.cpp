@@ -102,9 +102,30 @@ TEST_CASE("a member that is not known any more has lost its partitions and comes
     world.beat(code);
     CHECK(world.take_log() == Lines{"lost t0 t1 t2"});
     CHECK(world.member->committer().generation == -1);
+    CHECK_FALSE(world.member->may_commit()); // a group that is empty by now would take it from nobody
     CHECK_FALSE(world.asks<msg::JoinGroupRequest>());
     world.step();
     CHECK(world.join("new", 7).member_id.empty());
+    CHECK(world.member->may_commit());
+}
+
+TEST_CASE("what a heartbeat of the generation before has come to says nothing of this one", "[group]") {
+    const auto code = GENERATE(Errc::unknown_member_id, Errc::illegal_generation, Errc::rebalance_in_progress);
+    MemberWorld world(true);
+    world.settle();
+    world.advance(3s);
+    auto [request, call] = world.take<msg::HeartbeatRequest>();
+    world.subscribe({"t", "u"}); // joins, on another connection
+    world.join("me", 2);
+    msg::HeartbeatResponse response;
+    response.error_code = static_cast<int16_t>(code);
+    world.caller.answer(call, response, world.now);
+    world.run();
+    world.sync();
+    CHECK(world.take_log() == Lines{"assign+ u0"});
+    world.step();
+    CHECK(world.member->state() == ClassicMember::State::stable);
+    CHECK_FALSE(world.asks<msg::JoinGroupRequest>());
 }
 
 TEST_CASE("a coordinator that is not heard of for a session has another member by now", "[group]") {
@@ -141,6 +162,31 @@ TEST_CASE("an application that does not poll is out until it does", "[group]") {
     world.member->on_application_poll(world.now);
     world.run();
     CHECK(world.asks<msg::JoinGroupRequest>());
+}
+
+TEST_CASE("a member that is out for not polling leaves at once, and so does one that stops polling while it leaves", "[group]") {
+    MemberWorld world;
+    world.settle();
+    bool out = false;
+    SECTION("first out") {
+        world.advance(61s, false);
+        REQUIRE(world.member->state() == ClassicMember::State::expelled);
+        world.subscribe({});
+    }
+    SECTION("first leaving") {
+        world.subscribe({});
+        world.advance(61s, false); // in its handler
+    }
+    world.member->when_out([&] { out = true; });
+    while (world.told > 0)
+        world.step();
+    while (world.asks<msg::LeaveGroupRequest>()) {
+        auto [request, call] = world.take<msg::LeaveGroupRequest>();
+        world.caller.answer(call, msg::LeaveGroupResponse{}, world.now);
+        world.run();
+    }
+    CHECK(world.member->state() == ClassicMember::State::out);
+    CHECK(out);
 }
 
 TEST_CASE("leaving: what is held is given up, then the coordinator is told; static members stay", "[group]") {
@@ -257,4 +303,58 @@ TEST_CASE("a member that talks nonsense, and an assignor that fails, end the rou
     world.join("me", 3);
     world.sync();
     CHECK(world.take_log() == Lines{"assign t0 t1 t2"});
+}
+
+TEST_CASE("topics that match a pattern are subscribed to, and those that come later join them", "[group]") {
+    MemberWorld world;
+    world.partitions = {{"ta", 1}, {"tb", 1}, {"x", 1}, {"__t", 1}, {"gone", 0}};
+    const auto subscribed = [](const msg::JoinGroupRequest& request) {
+        const auto& bytes = request.protocols.at(0).metadata;
+        return core::group::decode_subscription("", {}, Buffer::copy_of(Bytes(bytes.data(), bytes.size()))).value().topics;
+    };
+    world.subscribe({"^t", "x", "^__nothing$"});
+    CHECK(subscribed(world.join("me", 1)) == std::vector<std::string>{"ta", "tb", "x"});
+    world.sync();
+    world.step();
+    CHECK(world.take_log() == Lines{"assign ta0 tb0 x0"});
+
+    world.partitions["tc"] = 1;
+    world.metadata->refresh("time goes by");
+    world.advance(1s);
+    CHECK(world.take_log() == Lines{"revoke ta0 tb0 x0"});
+    world.step();
+    CHECK(subscribed(world.join("me", 2)) == std::vector<std::string>{"ta", "tb", "tc", "x"});
+    world.sync();
+    world.step();
+    CHECK(world.take_log() == Lines{"assign ta0 tb0 tc0 x0"});
+
+    world.subscribe({});
+    CHECK(world.take_log() == Lines{"revoke ta0 tb0 tc0 x0"});
+}
+
+TEST_CASE("a pattern that matches nothing yet is a subscription, too", "[group]") {
+    MemberWorld world;
+    world.subscribe({"^later"});
+    world.join("me", 1);
+    world.sync();
+    world.step();
+    CHECK(world.take_log() == Lines{"assign"});
+    world.partitions["later"] = 1;
+    world.metadata->refresh("time goes by");
+    world.advance(1s);
+    world.join("me", 2);
+    world.sync();
+    CHECK(world.take_log() == Lines{"assign later0"});
+}
+
+TEST_CASE("a static member leaves, or a dynamic one stays, where the application says so", "[group]") {
+    MemberWorld world(false, GENERATE(std::optional<std::string>("i"), std::optional<std::string>()));
+    const bool is_static = !world.config.group_instance_id.empty();
+    world.settle();
+    world.member->set_departure(is_static ? CloseMembership::leave : CloseMembership::remain);
+    world.subscribe({});
+    world.step();
+    CHECK(world.asks<msg::LeaveGroupRequest>() == is_static);
+    if (is_static)
+        CHECK(world.take<msg::LeaveGroupRequest>().first.members.at(0).group_instance_id == "i");
 }

@@ -89,10 +89,18 @@ struct MemberWorld : core::group::MemberEvents {
             broker.node_id = 1;
             broker.host = "b";
             broker.port = 9092;
-            for (const auto& topic : *asked->first.topics) {
+            std::vector<std::string> names;
+            if (asked->first.topics)
+                for (const auto& topic : *asked->first.topics)
+                    names.push_back(*topic.name);
+            else
+                for (const auto& [name, count] : partitions)
+                    names.push_back(name);
+            for (const auto& name : names) {
                 auto& out = response.topics.emplace_back();
-                out.name = topic.name;
-                for (int32_t p = 0; p < partitions[topic.name.value()]; ++p) {
+                out.name = name;
+                out.is_internal = name.starts_with("__");
+                for (int32_t p = 0; p < partitions[name]; ++p) {
                     auto& line = out.partitions.emplace_back();
                     line.partition_index = p;
                     line.leader_id = 1;

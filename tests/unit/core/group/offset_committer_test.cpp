@@ -165,3 +165,39 @@ TEST_CASE("a coordinator that moves or is coming up is asked again", "[group]") 
     world.caller.answer(call, response_to(request), {});
     CHECK(world.done == Lines{"NO_ERROR t[0]=1"});
 }
+
+TEST_CASE("a commit in a stale member epoch is made again in the next one", "[group]") {
+    World world;
+    Committer now{2, "m"};
+    world.committer.ask_latest([&] { return now; });
+    world.commit({row("t", 0, 5)}, {2, "m"});
+    world.commit({row("t", 0, 6)}, {2, "m"});
+    auto [first, call] = world.take();
+    world.caller.answer(call, response_to(first, Errc::stale_member_epoch), {});
+    CHECK(world.done.empty());
+    CHECK_FALSE(world.caller.waiting<msg::OffsetCommitRequest>());
+    CHECK_FALSE(world.committer.idle());
+
+    SECTION("which a heartbeat tells") {
+        world.committer.on_heard();
+        CHECK_FALSE(world.caller.waiting<msg::OffsetCommitRequest>());
+        now.generation = 3;
+        world.committer.on_heard();
+        auto [again, retry] = world.take();
+        CHECK(again.generation_id_or_member_epoch == 3);
+        CHECK(again.topics.at(0).partitions.at(0).committed_offset == 5);
+        world.caller.answer(retry, response_to(again), {});
+        CHECK(world.done == Lines{"NO_ERROR t[0]=5"});
+        CHECK(world.take().first.topics.at(0).partitions.at(0).committed_offset == 6);
+    }
+    SECTION("unless the member is none any more") {
+        now = {};
+        world.committer.on_heard();
+        CHECK(world.done == Lines{"STALE_MEMBER_EPOCH t[0]=5 STALE_MEMBER_EPOCH"});
+    }
+    SECTION("unless none comes") {
+        for (int i = 0; i < 3; ++i)
+            world.committer.on_heard();
+        CHECK(world.done == Lines{"STALE_MEMBER_EPOCH t[0]=5 STALE_MEMBER_EPOCH"});
+    }
+}

@@ -1,0 +1,54 @@
+#include "sim/engine_loop.hpp"
+
+#include <utility>
+
+namespace ottla::sim {
+
+EngineLoop::EngineLoop(World& world)
+    : world_(world)
+    , loop_(world.queue) {
+    loop_.on_drain([this] { drain(); });
+}
+
+EngineLoop::~EngineLoop() = default;
+
+void EngineLoop::kill() {
+    alive_ = false;
+    loop_.stop();
+}
+
+// Whoever asks for it is about to post a handler.
+boost::asio::any_io_executor EngineLoop::completion_executor() const {
+    if (alive_ && !std::exchange(handlers_wait_, true))
+        world_.queue.at(world_.now(), [self = weak_from_this()] {
+            if (const auto loop = std::static_pointer_cast<const EngineLoop>(self.lock()))
+                loop->run_handlers();
+        });
+    return handlers_.get_executor();
+}
+
+void EngineLoop::run_handlers() const {
+    handlers_wait_ = false;
+    if (!alive_)
+        return;
+    handlers_.restart();
+    handlers_.poll();
+}
+
+bool EngineLoop::post(engine::Task task) {
+    if (!alive_)
+        return false;
+    inbox_.push_back(std::move(task));
+    notify();
+    return true;
+}
+
+void EngineLoop::drain() {
+    for (auto& task : std::exchange(inbox_, {}))
+        task(world_.now());
+    for (engine::Source* source : std::vector(sources_))
+        if (std::find(sources_.begin(), sources_.end(), source) != sources_.end())
+            source->drain(world_.now());
+}
+
+} // namespace ottla::sim
