@@ -106,13 +106,14 @@ void ClassicMember::on_joined(CallResult<msg::JoinGroupResponse> result, TimePoi
         LogContext::cgrp, "JOINED", "group {}: member {}, generation {}, {}{}", config_.group_id, member_id_, generation_, assignor_,
         response.leader == member_id_ ? ", leads" : ""
     );
-    if (response.leader != member_id_ || response.skip_assignment) {
+    if (response.leader != member_id_) {
         leader_ = false;
         unwatch_topics();
         sync({});
         return;
     }
     leader_ = true;
+    deals_ = !response.skip_assignment;
     members_.clear();
     for (const auto& member : response.members) {
         auto read = decode_subscription(member.member_id, member.group_instance_id, buffer_of(member.metadata));
@@ -160,6 +161,10 @@ void ClassicMember::elect(TimePoint now) {
     if (!all_topics_known())
         return;
     dealt_counts_ = partition_counts();
+    if (!deals_) { // a static member that is back: all keep what they have (KIP-814)
+        sync({});
+        return;
+    }
     auto assignment = deal_out();
     if (!assignment) {
         join_failed(assignment.error().errc(), assignment.error(), now);

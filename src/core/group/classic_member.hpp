@@ -117,6 +117,7 @@ private:
     bool leaving_ = false; ///< LeaveGroup is under way
 
     bool leader_ = false;
+    bool deals_ = true; ///< the leader; else it only watches for what calls for a rebalance
     std::string assignor_;
     std::vector<GroupMember> members_;           ///< when leading
     std::set<std::string> watched_;              ///< topics that metadata keep for it

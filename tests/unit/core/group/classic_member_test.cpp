@@ -258,6 +258,23 @@ TEST_CASE("another subscription, and other partitions of what the leader has dea
     CHECK(world.take_log() == Lines{"assign+ u1"});
 }
 
+TEST_CASE("a leader that comes back and need not deal out watches the topics all the same", "[group]") {
+    MemberWorld world(true);
+    world.subscribe({"t"});
+    GroupMember other{.id = "other", .topics = {"u"}};
+    world.join("me", 7, {other}, true, true);
+    CHECK(world.sync(std::vector<TopicPartition>{{"t", 1}}).assignments.empty());
+    CHECK(world.take_log() == Lines{"assign+ t1"});
+    world.step();
+    CHECK(world.member->state() == ClassicMember::State::stable);
+    CHECK_FALSE(world.asks<msg::JoinGroupRequest>());
+    world.partitions["u"] = 2; // the other's topic
+    world.metadata->refresh("a test");
+    world.advance(1s);
+    CHECK(world.join("me", 8, {other}).reason == "partitions of subscribed topics have changed");
+    CHECK_FALSE(world.sync().assignments.empty());
+}
+
 TEST_CASE("what keeps it from joining is told once, and tried again ever more slowly", "[group]") {
     MemberWorld world;
     world.subscribe({"t"});

@@ -144,7 +144,7 @@ struct MemberWorld : core::group::MemberEvents {
     }
 
     /// JoinGroup: the member is `id`, and leads `others` if there are any.
-    msg::JoinGroupRequest join(const std::string& id, int32_t generation, std::vector<GroupMember> others = {}, bool leads = true) {
+    msg::JoinGroupRequest join(const std::string& id, int32_t generation, std::vector<GroupMember> others = {}, bool leads = true, bool skip = false) {
         auto [request, call] = take<msg::JoinGroupRequest>();
         msg::JoinGroupResponse response;
         response.generation_id = generation;
@@ -152,6 +152,7 @@ struct MemberWorld : core::group::MemberEvents {
         response.protocol_name = "test";
         response.member_id = id;
         response.leader = leads ? id : "somebody";
+        response.skip_assignment = skip;
         if (leads) {
             auto& self = response.members.emplace_back();
             self.member_id = id;
