@@ -87,7 +87,8 @@ class Members:
         self.options, self.bootstrap, self.classes, self.folder = options, bootstrap, classes, folder
         chance = random.Random(options.seed)
         self.modes = Deck(MODES, chance)
-        self.java_modes = Deck(["sync", "auto"], chance)
+        # By the new protocol Java's consumer commits in the background whatever poll has returned, worked off or not.
+        self.java_modes = Deck(["sync"] if options.protocol == "consumer" else ["sync", "auto"], chance)
         self.all: list[Member] = []
         self.now: dict[str, Member] = {}
         self.violations = []
