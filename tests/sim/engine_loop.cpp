@@ -15,6 +15,9 @@ EngineLoop::~EngineLoop() = default;
 void EngineLoop::kill() {
     alive_ = false;
     loop_.stop();
+    // What waits may hold the client, and the client this loop.
+    const auto tasks = std::exchange(inbox_, {});
+    const auto handlers = std::exchange(handlers_, std::make_unique<boost::asio::io_context>());
 }
 
 // Whoever asks for it is about to post a handler.
@@ -24,15 +27,15 @@ boost::asio::any_io_executor EngineLoop::completion_executor() const {
             if (const auto loop = std::static_pointer_cast<const EngineLoop>(self.lock()))
                 loop->run_handlers();
         });
-    return handlers_.get_executor();
+    return handlers_->get_executor();
 }
 
 void EngineLoop::run_handlers() const {
     handlers_wait_ = false;
     if (!alive_)
         return;
-    handlers_.restart();
-    handlers_.poll();
+    handlers_->restart();
+    handlers_->poll();
 }
 
 bool EngineLoop::post(engine::Task task) {

@@ -48,7 +48,7 @@ private:
     std::recursive_mutex mutex_;
     std::vector<engine::Task> inbox_;
     std::vector<engine::Source*> sources_;
-    mutable boost::asio::io_context handlers_;
+    std::unique_ptr<boost::asio::io_context> handlers_ = std::make_unique<boost::asio::io_context>();
     mutable bool handlers_wait_ = false;
 };
 
