@@ -344,18 +344,6 @@ void ConsumerGroupCoordinator::restart(const std::string& name, TimePoint from) 
     arm(name);
 }
 
-std::vector<std::string> ConsumerGroupCoordinator::due(TimePoint now) const {
-    std::vector<std::string> names;
-    for (auto at = timers_.begin(); at != timers_.end() && at->first <= now; ++at)
-        names.push_back(at->second);
-    return names;
-}
-
-TimePoint ConsumerGroupCoordinator::next_due(TimePoint now) const {
-    const auto next = std::find_if(timers_.begin(), timers_.end(), [&](const auto& timer) { return timer.first > now; });
-    return next == timers_.end() ? TimePoint::max() : next->first;
-}
-
 void ConsumerGroupCoordinator::on_time(const std::string& name, TimePoint now) {
     while (true) {
         const auto group = groups_.find(name); // removing may end it
@@ -377,16 +365,7 @@ void ConsumerGroupCoordinator::arm(const std::string& name) {
     if (const auto group = groups_.find(name); group != groups_.end())
         for (const auto& [id, member] : group->second.members())
             next = std::min(next, member.next_end());
-    if (const auto known = armed_.find(name); known != armed_.end()) {
-        if (known->second == next)
-            return;
-        timers_.erase({known->second, name});
-        armed_.erase(known);
-    }
-    if (next == TimePoint::max())
-        return;
-    armed_[name] = next;
-    timers_.emplace(next, name);
+    timers_.set(name, next);
 }
 
 } // namespace ottla::mock

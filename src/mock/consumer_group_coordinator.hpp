@@ -111,8 +111,8 @@ public:
     void restart(const std::string& group, TimePoint from);
 
     // --- time: as in GroupCoordinator
-    std::vector<std::string> due(TimePoint now) const;
-    TimePoint next_due(TimePoint now) const;
+    std::vector<std::string> due(TimePoint now) const { return timers_.due(now); }
+    TimePoint next_due(TimePoint now) const { return timers_.next_due(now); }
     void on_time(const std::string& group, TimePoint now);
 
 private:
@@ -146,8 +146,7 @@ private:
     const ConsumerGroupOptions options_;
     Rng rng_;
     std::map<std::string, ConsumerGroup> groups_;
-    std::map<std::string, TimePoint> armed_;
-    std::set<std::pair<TimePoint, std::string>> timers_; ///< the next one of each group
+    GroupTimers timers_;
 };
 
 } // namespace ottla::mock

@@ -17,6 +17,7 @@
 
 #include "base/rng.hpp"
 #include "mock/group.hpp"
+#include "mock/group_timers.hpp"
 
 namespace ottla::mock {
 
@@ -141,9 +142,9 @@ public:
 
     // --- time
     /// Groups in which something is due at `now`.
-    std::vector<std::string> due(TimePoint now) const;
+    std::vector<std::string> due(TimePoint now) const { return timers_.due(now); }
     /// When something will be, after `now`; TimePoint::max(): never.
-    TimePoint next_due(TimePoint now) const;
+    TimePoint next_due(TimePoint now) const { return timers_.next_due(now); }
     /// Does in one group what is due.
     void on_time(const std::string& group, TimePoint now);
 
@@ -189,8 +190,7 @@ private:
     const GroupOptions options_;
     Rng rng_;
     std::map<std::string, Group> groups_;
-    std::map<std::string, TimePoint> armed_;
-    std::set<std::pair<TimePoint, std::string>> timers_; ///< the next one of each group
+    GroupTimers timers_;
     std::map<Waiter, JoinAnswer> joins_;
     std::map<Waiter, SyncAnswer> syncs_;
     std::vector<Waiter> answered_;

@@ -105,18 +105,6 @@ void GroupCoordinator::answer_syncs(Group& group, Errc error, TimePoint now) {
     }
 }
 
-std::vector<std::string> GroupCoordinator::due(TimePoint now) const {
-    std::vector<std::string> names;
-    for (auto at = timers_.begin(); at != timers_.end() && at->first <= now; ++at)
-        names.push_back(at->second);
-    return names;
-}
-
-TimePoint GroupCoordinator::next_due(TimePoint now) const {
-    const auto next = std::find_if(timers_.begin(), timers_.end(), [&](const auto& timer) { return timer.first > now; });
-    return next == timers_.end() ? TimePoint::max() : next->first;
-}
-
 void GroupCoordinator::on_time(const std::string& name, TimePoint now) {
     Group* group = look_up(name);
     if (!group)
@@ -200,17 +188,7 @@ void GroupCoordinator::arm(const std::string& name, const Group& group) {
         next = std::min(next, member.session_end);
     for (const auto& [id, end] : group.pending)
         next = std::min(next, end);
-    const auto known = armed_.find(name);
-    if (known != armed_.end()) {
-        if (known->second == next)
-            return;
-        timers_.erase({known->second, name});
-        armed_.erase(known);
-    }
-    if (next == TimePoint::max())
-        return;
-    armed_[name] = next;
-    timers_.emplace(next, name);
+    timers_.set(name, next);
 }
 
 } // namespace ottla::mock

@@ -3,14 +3,12 @@
 #include <fmt/format.h>
 #include <ottla/msg/consumer_group_describe.hpp>
 
+#include "mock/api/group_description.hpp"
 #include "mock/api/handler.hpp"
 
 namespace ottla::mock::api {
 namespace {
 
-/// Everything that can be done with a group, one bit each (READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS).
-constexpr int32_t all_operations = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
-constexpr const char* client_host = "/127.0.0.1"; ///< nobody else is there
 constexpr int8_t speaks_classic = 0;
 constexpr int8_t speaks_new = 1;
 
@@ -69,7 +67,7 @@ Outcome act(ClusterCore& cluster, const Call& call, msg::ConsumerGroupDescribeRe
         }
         describe(cluster, *group, out);
         if (request.include_authorized_operations)
-            out.authorized_operations = all_operations;
+            out.authorized_operations = all_group_operations;
     }
     return reply(call, response);
 }

@@ -3,15 +3,11 @@
 #include <fmt/format.h>
 #include <ottla/msg/describe_groups.hpp>
 
+#include "mock/api/group_description.hpp"
 #include "mock/api/handler.hpp"
 
 namespace ottla::mock::api {
 namespace {
-
-/// Everything that can be done with a group, one bit each (READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS).
-constexpr int32_t all_operations = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
-/// Where members come from, as brokers write addresses. Nobody else is there.
-constexpr const char* client_host = "/127.0.0.1";
 
 void describe(const Group& group, msg::describe_groups_response::DescribedGroup& out) {
     out.group_state = name_of(group.state());
@@ -51,7 +47,7 @@ Outcome act(ClusterCore& cluster, const Call& call, msg::DescribeGroupsRequest& 
             out.error_message = cluster.consumer_groups().find(name) ? fmt::format("Group {} is not a classic group.", name)
                                                                      : fmt::format("Group {} not found.", name);
         } else if (request.include_authorized_operations) {
-            out.authorized_operations = all_operations;
+            out.authorized_operations = all_group_operations;
         }
     }
     return reply(call, response);
