@@ -109,6 +109,8 @@ private:
     bool read_batch(Assigned& assigned, Records& into);
     void begin_stream(Assigned& assigned, int64_t offset, Duration delay, int32_t epoch = -1);
     void end_slice(Assigned& assigned);
+    /// Nothing can be handed out before the application gives memory back.
+    void on_memory_spent();
     /// What the reader found cannot be read; reading begins anew at the same place after a pause.
     Message give_up_slice(Assigned& assigned);
 

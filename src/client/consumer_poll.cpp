@@ -73,6 +73,11 @@ Message ConsumerImpl::give_up_slice(Assigned& assigned) {
     return message;
 }
 
+void ConsumerImpl::on_memory_spent() {
+    context_.budget->tell_spent();
+    sort_in(); // what waits there would end the wait for memory
+}
+
 // --- one message
 
 bool ConsumerImpl::take_message(Message& out, Store store) {
@@ -104,8 +109,7 @@ bool ConsumerImpl::take_message(Message& out, Store store) {
             return true;
         }
         if (step == SliceReader::Step::no_room) {
-            context_.budget->tell_spent();
-            sort_in(); // what waits there would end the wait for memory
+            on_memory_spent();
             return false;
         }
         end_slice(*assigned);
@@ -162,8 +166,7 @@ bool ConsumerImpl::take_records(Records& into) {
         if (assigned->reader.active()) {
             if (read_batch(*assigned, into))
                 continue;
-            context_.budget->tell_spent();
-            sort_in(); // what waits there would end the wait for memory
+            on_memory_spent();
             break;
         }
         Message event;

@@ -39,21 +39,7 @@ TEST_CASE("members share, also as they come and go", "[mock][group]") {
     GroupWorld world;
     const auto strategy = GENERATE("range", "cooperative-sticky");
     const Config config = world.member({{"partition.assignment.strategy", strategy}});
-    Worker first(config);
-    CHECK(comes([&] { return first.values().size() == 40; }));
-    Worker second(config);
-    CHECK(comes([&] { return divide({&first, &second}, 2); }));
-    for (int32_t p = 0; p < 4; ++p)
-        world.fill("t", p, 5, "again" + std::to_string(p) + "-");
-    CHECK(comes([&] { return first.values().size() + second.values().size() == 60; }));
-    first.stop();
-    CHECK(comes([&] { return divide({&second}, 4); }));
-    const auto a = first.values();
-    const auto b = second.values();
-    std::multiset<std::string> all(a.begin(), a.end());
-    all.insert(b.begin(), b.end());
-    CHECK(all.size() == 60);
-    CHECK(std::set(all.begin(), all.end()).size() == 60); // each once: all left in peace
+    share_as_they_come_and_go(world, config);
 }
 
 TEST_CASE("handlers hear of each step and may say from where to read", "[mock][group]") {

@@ -46,7 +46,8 @@ TEST_CASE("consumers read in sessions, and through all that ends one", "[mock][c
     consumer.seek({.topic = "t", .partition = 4, .offset = 0});
     CHECK(values_of(consumer, 2) == std::vector<std::string>{"b0", "f0"});
     next(3, "g");
-    CHECK(world.cluster.fetch_sessions(1) >= 1); // of a lost answer one more may be left
+    CHECK(world.cluster.fetch_sessions(1) >= 1);
+    CHECK(world.cluster.fetch_sessions(1) <= 2); // of a lost answer one more may be left
 }
 
 TEST_CASE("consumers read from brokers that have no room for a session", "[mock][consumer]") {

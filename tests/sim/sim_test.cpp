@@ -53,9 +53,10 @@ TEST_CASE("worlds in which a bug was found once are clean") {
     }
 }
 
-TEST_CASE("each planted bug is found within 1,000 seeds") {
+TEST_CASE("each planted bug is found within 500 seeds") {
     for (const PlantedBug& bug : planted_bugs()) {
         INFO(bug.name);
-        CHECK(find_planted(bug, 1, 1000).has_value());
+        const uint64_t last = bug.name == "commit_as_nobody" ? 1000 : 500; // it wants an empty group at the right moment
+        CHECK(find_planted(bug, 1, last).has_value());
     }
 }

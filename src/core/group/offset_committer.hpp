@@ -38,10 +38,9 @@ public:
     /// unknown_member_id, rebalance_in_progress, fenced_instance_id, stale_member_epoch, group_authorization_failed...), or
     /// what all partitions have come to; _timed_out, _transport.
     void commit(Committer who, std::vector<CommittedOffset> offsets, CommitReply reply);
-    bool idle() const { return !running_ && !stale_ && waiting_.empty(); }
     /// How many commits have been asked for.
     uint64_t asked() const { return asked_; }
-    /// Whether the first `count` of them have been answered. Others may follow all the time, so nobody should wait for `idle`.
+    /// Whether the first `count` of them have been answered. Others may follow all the time.
     bool answered(uint64_t count) const { return answered_ >= count; }
     /// Who the member is now: a commit refused as of a stale member epoch is made again in that name.
     void ask_latest(MoveOnlyFunction<Committer()> latest) { latest_ = std::move(latest); }

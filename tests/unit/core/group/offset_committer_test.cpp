@@ -89,13 +89,13 @@ TEST_CASE("commits are done one after the other", "[group]") {
     CHECK(world.caller.waiting<msg::OffsetCommitRequest>() == 1);
     auto [first, call] = world.take();
     CHECK(world.caller.waiting<msg::OffsetCommitRequest>() == 0);
-    CHECK_FALSE(world.committer.idle());
+    CHECK_FALSE(world.committer.answered(world.committer.asked()));
     world.caller.answer(call, response_to(first), {});
     auto [second, other] = world.take();
     CHECK(second.topics[0].partitions[0].committed_offset == 2);
     world.caller.answer(other, response_to(second), {});
     CHECK(world.done == Lines{"NO_ERROR t[0]=1", "NO_ERROR t[0]=2"});
-    CHECK(world.committer.idle());
+    CHECK(world.committer.answered(world.committer.asked()));
 }
 
 TEST_CASE("commits that wait for another go together, the last one of a partition counts", "[group]") {
@@ -126,9 +126,9 @@ TEST_CASE("commits that wait for another go together, the last one of a partitio
     CHECK(third.generation_id_or_member_epoch == 5);
     CHECK(third.topics[0].partitions[0].committed_offset == 4);
     CHECK(world.committer.asked() == 4);
-    CHECK_FALSE(world.committer.idle());
+    CHECK_FALSE(world.committer.answered(world.committer.asked()));
     world.caller.answer(last, response_to(third), {});
-    CHECK(world.committer.idle());
+    CHECK(world.committer.answered(world.committer.asked()));
 }
 
 TEST_CASE("each partition has its error; what all of them have is the commit's", "[group]") {
@@ -176,7 +176,7 @@ TEST_CASE("a commit in a stale member epoch is made again in the next one", "[gr
     world.caller.answer(call, response_to(first, Errc::stale_member_epoch), {});
     CHECK(world.done.empty());
     CHECK_FALSE(world.caller.waiting<msg::OffsetCommitRequest>());
-    CHECK_FALSE(world.committer.idle());
+    CHECK_FALSE(world.committer.answered(world.committer.asked()));
 
     SECTION("which a heartbeat tells") {
         world.committer.on_heard();
