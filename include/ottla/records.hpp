@@ -17,15 +17,27 @@ namespace client {
 struct Handout;
 } // namespace client
 
+namespace detail {
+
+/// What the messages of one piece of a fetch share, or what an event is about.
+struct MessageOrigin {
+    Error error{};
+    std::shared_ptr<const std::string> topic{};
+    int32_t partition = -1;
+    Buffer bytes{}; ///< what they point into
+};
+
+} // namespace detail
+
 /// One message or event. Holds a reference to the bytes it was read from, so a few kept messages may keep a whole fetch
 /// response alive: `detach()` those.
 class OTTLA_EXPORT Message {
 public:
     /// No error: a proper message. Else an event (_partition_eof) or an error of that partition.
-    const Error& error() const { return error_; }
-    const std::string& topic() const { return *topic_; }
-    int32_t partition() const { return partition_; }
-    int64_t offset() const { return offset_; }
+    const Error& error() const { return origin_->error; }
+    const std::string& topic() const { return *origin_->topic; }
+    int32_t partition() const { return origin_->partition; }
+    int64_t offset() const { return record_.offset(); }
     int32_t leader_epoch() const { return record_.leader_epoch(); }
     int64_t timestamp_ms() const { return record_.timestamp_ms(); }
     TimestampType timestamp_type() const { return record_.timestamp_type(); }
@@ -37,12 +49,8 @@ public:
 
 private:
     friend struct client::Handout;
-    Error error_;
-    std::shared_ptr<const std::string> topic_;
-    int32_t partition_ = -1;
-    int64_t offset_ = offset_invalid;
+    std::shared_ptr<const detail::MessageOrigin> origin_; ///< null only before it was filled
     RecordView record_;
-    Buffer bytes_;
 };
 
 /// The records of one partition out of one fetch response, decompressed: views that live as long as this object.

@@ -9,6 +9,7 @@ namespace {
 
 constexpr uint64_t polls = 0; ///< as a reader; streams have numbers from 1 on
 constexpr size_t max_consume = 1'000'000;
+constexpr size_t usual_consume = 1000; ///< messages for which memory is taken at once
 
 } // namespace
 
@@ -136,10 +137,13 @@ std::vector<Message> ConsumerImpl::consume(size_t count, std::chrono::millisecon
     begin_poll();
     lending_.clear();
     const auto collect = [&] {
-        Message message;
-        while (messages.size() < count && take_message(message, Store::later)) {
-            messages.push_back(std::move(message));
-            message = Message();
+        while (messages.size() < count) {
+            if (messages.empty())
+                messages.reserve(std::min(count, usual_consume));
+            if (!take_message(messages.emplace_back(), Store::later)) {
+                messages.pop_back();
+                break;
+            }
         }
         return messages.size() == count;
     };

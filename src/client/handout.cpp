@@ -5,20 +5,33 @@
 
 namespace ottla::client {
 
+Handout::Origin Handout::origin(const Reading& from, Buffer bytes) {
+    return std::make_shared<const detail::MessageOrigin>(detail::MessageOrigin{
+        .error = {},
+        .topic = from.topic,
+        .partition = from.where.partition,
+        .bytes = std::move(bytes),
+    });
+}
+
 Message Handout::event(const Reading& from, Error error, int64_t offset) {
     Message message;
-    message.error_ = std::move(error);
-    message.topic_ = from.topic;
-    message.partition_ = from.where.partition;
-    message.offset_ = offset;
+    message.origin_ = std::make_shared<const detail::MessageOrigin>(detail::MessageOrigin{
+        .error = std::move(error),
+        .topic = from.topic,
+        .partition = from.where.partition,
+        .bytes = {},
+    });
+    message.record_ = record::RecordParser::make(offset, -1, TimestampType::not_available, {}, {});
     return message;
 }
 
 Message Handout::trouble(Error error) {
     static const auto no_topic = std::make_shared<const std::string>();
     Message message;
-    message.error_ = std::move(error);
-    message.topic_ = no_topic;
+    message.origin_ = std::make_shared<const detail::MessageOrigin>(
+        detail::MessageOrigin{.error = std::move(error), .topic = no_topic, .partition = -1, .bytes = {}}
+    );
     return message;
 }
 
@@ -94,7 +107,8 @@ void Handout::charge(Records& records, DecodeContext& context) {
 }
 
 void Handout::detach(Message& message) {
-    if (message.bytes_.empty())
+    const Buffer& shared = message.origin_->bytes;
+    if (shared.empty())
         return;
     // Key, value and headers lie side by side, in this order, each possibly absent.
     const RecordView& record = message.record_;
@@ -111,11 +125,16 @@ void Handout::detach(Message& message) {
     cover(record.value());
     const Bytes headers = record::RecordParser::header_bytes(record);
     cover(headers);
-    Buffer own = Buffer::copy_of(
-        Bytes(begin ? begin : message.bytes_.data(), begin ? static_cast<size_t>(end - begin) : 0)
-    );
-    record::RecordParser::rebase(message.record_, begin ? begin : message.bytes_.data(), own.data());
-    message.bytes_ = std::move(own);
+    if (!begin)
+        begin = end = shared.data();
+    Buffer own = Buffer::copy_of(Bytes(begin, static_cast<size_t>(end - begin)));
+    record::RecordParser::rebase(message.record_, begin, own.data());
+    message.origin_ = std::make_shared<const detail::MessageOrigin>(detail::MessageOrigin{
+        .error = {},
+        .topic = message.origin_->topic,
+        .partition = message.origin_->partition,
+        .bytes = std::move(own),
+    });
 }
 
 } // namespace ottla::client

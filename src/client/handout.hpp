@@ -37,12 +37,11 @@ struct Handout {
     static Message trouble(Error error);
     /// Takes the front of what waits: begins its slice (false), or makes it a message in `out` (true).
     static bool take_event(Reading& from, DecodeContext& context, Message& out);
-    static void message(const Reading& from, const RecordView& view, Message& out) {
+    static void message(Reading& from, const RecordView& view, Message& out) {
+        if (!from.reader.origin()) [[unlikely]]
+            from.reader.set_origin(origin(from, from.reader.bytes()));
         out.record_ = view;
-        out.topic_ = from.topic;
-        out.partition_ = from.where.partition;
-        out.offset_ = view.offset();
-        out.bytes_ = from.reader.bytes();
+        out.origin_ = from.reader.origin();
     }
     /// Appends records of the slice at hand as a batch, and to `loan` (if not null) how far it goes.
     static SliceReader::Step batch(Reading& from, DecodeContext& context, Records& into, Loan* loan);
@@ -54,6 +53,10 @@ struct Handout {
     /// Empties it and keeps its memory.
     static void recycle(Records& records, DecodeContext& context);
     static void detach(Message& message);
+
+private:
+    using Origin = std::shared_ptr<const detail::MessageOrigin>;
+    static Origin origin(const Reading& from, Buffer bytes);
 };
 
 } // namespace ottla::client

@@ -21,8 +21,8 @@ void SliceReader::begin(core::FetchedSlice slice, DecodeContext& context) {
 void SliceReader::end(DecodeContext& context) {
     if (!std::exchange(active_, false))
         return;
-    recycle(std::move(decompressed_), context);
-    decompressed_ = {};
+    drop_decompressed(context);
+    origin_.reset();
     slice_ = {};
     if (views_.capacity() > context.spare.capacity())
         context.spare = std::move(views_);
@@ -33,13 +33,22 @@ void SliceReader::end(DecodeContext& context) {
 SliceReader::Step SliceReader::next_batch(DecodeContext& context) {
     views_.clear();
     at_ = 0;
-    recycle(std::move(decompressed_), context);
-    decompressed_ = {};
+    drop_decompressed(context);
     const int64_t before = position_;
     const Step step = decode_next(context, views_, decompressed_);
+    if (!decompressed_.empty())
+        origin_.reset(); // that of a batch which was not compressed
     if (step == Step::records)
         position_ = before; // moves with every record
     return step;
+}
+
+void SliceReader::drop_decompressed(DecodeContext& context) {
+    if (decompressed_.empty())
+        return;
+    origin_.reset();
+    recycle(std::move(decompressed_), context);
+    decompressed_ = {};
 }
 
 SliceReader::Step SliceReader::take_batch(

@@ -9,6 +9,7 @@
 #include <ottla/buffer.hpp>
 #include <ottla/error.hpp>
 #include <ottla/record.hpp>
+#include <ottla/records.hpp>
 
 #include "core/fetch/fetch_sink.hpp"
 #include "base/memory_budget.hpp"
@@ -53,6 +54,10 @@ public:
     /// What the record last returned points into.
     const Buffer& bytes() const { return decompressed_.empty() ? slice_.records : decompressed_; }
 
+    /// What the messages in `bytes()` share; null until it is set for these.
+    const std::shared_ptr<const detail::MessageOrigin>& origin() const { return origin_; }
+    void set_origin(std::shared_ptr<const detail::MessageOrigin> origin) { origin_ = std::move(origin); }
+
     /// Appends all records of the next batch (or what `next` has left of one); `decompressed` gets the bytes
     /// they point into when those are not the slice's own.
     Step take_batch(DecodeContext& context, std::vector<RecordView>& into, std::vector<Buffer>& decompressed);
@@ -71,6 +76,7 @@ public:
 
 private:
     Step next_batch(DecodeContext& context);
+    void drop_decompressed(DecodeContext& context);
     Step decode_next(DecodeContext& context, std::vector<RecordView>& into, Buffer& decompressed);
     static bool admit(const record::BatchView& batch, DecodeContext& context);
     static void recycle(Buffer bytes, DecodeContext& context);
@@ -84,6 +90,7 @@ private:
     std::vector<RecordView> views_; ///< of the batch at hand, for `next`
     size_t at_ = 0;
     Buffer decompressed_;
+    std::shared_ptr<const detail::MessageOrigin> origin_{};
     size_t next_aborted_ = 0;                  ///< in slice_.aborted
     std::vector<int64_t> aborted_producers_{}; ///< whose aborted transaction is open here
     Error error_{};
