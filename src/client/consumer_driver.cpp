@@ -102,10 +102,14 @@ void ConsumerDriver::start() {
         cluster_->caller(), *fetcher_, queue_, config_, random_seed(), [this] { return committer_->answered(commits_to_see_); }, events_.log()
     );
     starts_->on_found([this](const CommittedOffset& found) { stored_.on_known(found); });
+    starts_->ask_by_ids(cluster_->metadata());
     committer_.emplace(cluster_->caller(), config_.group_id, config_.socket_timeout, events_.log());
+    committer_->name_by_ids(cluster_->metadata());
     if (!config_.group_id.empty()) {
         member_ = make_member();
         committer_->ask_latest([this] { return member_->committer(); });
+        if (config_.group_protocol == config::GroupProtocol::consumer)
+            starts_->ask_as([this](core::CommittedQuery& query) { sign(query); });
         loop_->scheduler().add(*member_);
     }
     loop_->scheduler().add(*fetcher_);
@@ -121,6 +125,13 @@ std::unique_ptr<core::group::Membership> ConsumerDriver::make_member() {
     if (config_.group_protocol == config::GroupProtocol::consumer)
         return std::make_unique<ConsumerMember>(ports, config_, random_seed(), events_.log());
     return std::make_unique<ClassicMember>(ports, config_, assignors_.empty() ? assignors_of(config_.assignors) : std::move(assignors_), random_seed(), events_.log());
+}
+
+void ConsumerDriver::sign(core::CommittedQuery& query) const {
+    if (core::Committer who = member_->committer(); who.generation > 0) {
+        query.member = std::move(who.member);
+        query.member_epoch = who.generation;
+    }
 }
 
 void ConsumerDriver::stop(TimePoint now) {

@@ -131,6 +131,7 @@ private:
     void on_trouble(const Error& error) override;
     void on_heard() override;
     std::unique_ptr<core::group::Membership> make_member();
+    void sign(core::CommittedQuery& query) const;
     void note_fatal(const Error& error);
     void call_application();
     void on_memory_room();

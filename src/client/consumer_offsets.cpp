@@ -26,8 +26,10 @@ void ConsumerImpl::ask_committed(std::vector<TopicPartition> partitions, Duratio
         return;
     }
     driver_->loop()->post([driver = driver_, query = std::move(query), pending = std::move(pending)](TimePoint) mutable {
-        if (driver->running())
-            core::query_committed(driver->cluster().caller(), std::move(query), driver->queries(), std::move(pending));
+        if (!driver->running())
+            return;
+        query.metadata = &driver->cluster().metadata();
+        core::query_committed(driver->cluster().caller(), std::move(query), driver->queries(), std::move(pending));
     });
 }
 

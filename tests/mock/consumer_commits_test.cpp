@@ -1,6 +1,7 @@
 // Offsets committed in the name of a group by a consumer that assigns partitions to itself.
 #include <boost/asio/use_future.hpp>
 #include <ottla/msg/offset_commit.hpp>
+#include <ottla/msg/offset_fetch.hpp>
 
 #include "catch.hpp"
 #include "mock/consumer_world.hpp"
@@ -46,6 +47,8 @@ Errc code_of(const std::function<void()>& call) {
     }
     return Errc::no_error;
 }
+
+constexpr auto metadata_api = static_cast<int16_t>(msg::ApiKey::metadata);
 
 using Values = std::vector<std::string>;
 
@@ -271,4 +274,30 @@ TEST_CASE("a group that may not be asked is told of, and reading begins once it 
     consumer.assign({{.topic = "t", .partition = 1}});
     consumer.seek({.topic = "t", .partition = 1, .offset = 15});
     CHECK(values_of(consumer, 2) == Values{"b15", "b16"});
+}
+
+TEST_CASE("offsets go by topic ids: what was read of a topic is not committed to one made anew", "[mock][group]") {
+    CommitWorld world;
+    const auto only_by_id = [&](msg::ApiKey api) { world.cluster.limit_versions(static_cast<int16_t>(api), 10, 10); };
+    only_by_id(msg::OffsetCommitRequest::api_key);
+    {
+        Consumer consumer = world.join();
+        CHECK(values_of(consumer, 4) == Values{"a0", "a1", "a2", "a3"});
+        consumer.close();
+        CHECK(world.committed() == 4);
+    }
+    Consumer consumer = world.join({{"enable.auto.commit", "false"}});
+    CHECK(values_of(consumer, 1) == Values{"a4"});
+    only_by_id(msg::OffsetFetchRequest::api_key);
+    CHECK(consumer.committed({{.topic = "t", .partition = 0}}, 10s).at(0).offset == 4);
+    world.cluster.fail_next(metadata_api, 1000, Errc::leader_not_available); // the new id is not heard of
+    REQUIRE_FALSE(world.cluster.delete_topic("t"));
+    REQUIRE_FALSE(world.cluster.create_topic("t", 2));
+    std::this_thread::sleep_for(50ms);
+    std::vector<CommittedOffset> offsets(1);
+    offsets[0].topic = "t";
+    offsets[0].partition = 0;
+    offsets[0].offset = 5;
+    CHECK(code_of([&] { consumer.commit(offsets); }) == Errc::unknown_topic_id);
+    CHECK(world.committed() == offset_invalid);
 }

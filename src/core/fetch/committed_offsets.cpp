@@ -6,6 +6,9 @@
 #include <fmt/format.h>
 #include <ottla/msg/offset_fetch.hpp>
 
+#include "core/cluster/metadata.hpp"
+#include "core/cluster/topic_ids.hpp"
+
 namespace ottla::core {
 namespace {
 
@@ -13,17 +16,19 @@ constexpr int16_t first_in_cluster = 1; // version 0 is of offsets in ZooKeeper
 constexpr int16_t first_of_all = 2;     // asks for everything with null
 constexpr int16_t first_stable = 7;     // KIP-447
 constexpr int16_t first_by_group = 8;   // KIP-709
-constexpr int16_t last_by_name = 9;     // what follows wants topic ids
 
-/// As version 7 has it.
+/// As version 10 has it, with names beside the ids.
 msg::OffsetFetchRequest request_of(const CommittedQuery& query) {
     msg::OffsetFetchRequest request;
-    request.group_id = query.group;
     request.require_stable = query.stable;
+    auto& group = request.groups.emplace_back();
+    group.group_id = query.group;
+    group.member_id = query.member;
+    group.member_epoch = query.member_epoch;
     if (query.all)
-        request.topics.reset();
+        group.topics.reset();
     for (const auto& where : query.partitions) {
-        auto& topics = *request.topics;
+        auto& topics = *group.topics;
         auto it = std::find_if(topics.begin(), topics.end(), [&](const auto& topic) { return topic.name == where.topic; });
         if (it == topics.end()) {
             topics.emplace_back().name = where.topic;
@@ -35,25 +40,31 @@ msg::OffsetFetchRequest request_of(const CommittedQuery& query) {
 }
 
 msg::OffsetFetchRequest adapted(const msg::OffsetFetchRequest& request, int16_t version) {
-    msg::OffsetFetchRequest out;
+    msg::OffsetFetchRequest out = request;
     out.require_stable = request.require_stable && version >= first_stable;
-    if (version < first_by_group) {
-        out.group_id = request.group_id;
-        out.topics = request.topics;
+    if (version >= first_by_group)
+        return out;
+    const auto& group = request.groups.front();
+    out.groups.clear();
+    out.group_id = group.group_id;
+    if (!group.topics) {
+        out.topics.reset();
         return out;
     }
-    auto& group = out.groups.emplace_back();
-    group.group_id = request.group_id;
-    if (!request.topics) {
-        group.topics.reset();
-        return out;
-    }
-    for (const auto& topic : *request.topics) {
-        auto& wanted = group.topics->emplace_back();
+    for (const auto& topic : *group.topics) {
+        auto& wanted = out.topics->emplace_back();
         wanted.name = topic.name;
         wanted.partition_indexes = topic.partition_indexes;
     }
     return out;
+}
+
+/// Gives the answer's topics their names; some ids may be of no topic that was asked for.
+void name_topics(msg::OffsetFetchResponse& response, const TopicIds& ids) {
+    for (auto& group : response.groups)
+        for (auto& topic : group.topics)
+            if (topic.name.empty())
+                topic.name = ids.name_of(topic.topic_id);
 }
 
 /// What is wrong with the group as a whole.
@@ -70,6 +81,14 @@ void each_partition(const msg::OffsetFetchResponse& response, F f) {
         for (const auto& topic : group.topics)
             for (const auto& partition : topic.partitions)
                 f(topic.name, partition);
+}
+
+bool is_any(const msg::OffsetFetchResponse& response, Errc code) {
+    bool found = false;
+    each_partition(response, [&](const std::string&, const auto& partition) {
+        found = found || static_cast<Errc>(partition.error_code) == code;
+    });
+    return found;
 }
 
 /// What time may cure; before version 2 the group's errors come in its partitions.
@@ -131,17 +150,33 @@ std::vector<CommittedOffset> read_all(const msg::OffsetFetchResponse& response) 
 void query_committed(
     Caller& caller, CommittedQuery query, const CallScope& scope, CommittedReply reply) {
     auto request = request_of(query);
-    const CallOptions options{.timeout = query.timeout, .max_version = last_by_name, .min_version = query.all ? first_of_all : first_in_cluster};
+    TopicIds ids;
+    if (query.metadata && !query.all)
+        ids = TopicIds(*query.metadata, *request.groups.front().topics);
+    const CallOptions options{
+        .timeout = query.timeout,
+        .max_version = ids.max_version(),
+        .min_version = query.all ? first_of_all : first_in_cluster,
+    };
     Coordinator coordinator{CoordinatorType::group, query.group};
     call<msg::OffsetFetchRequest>(
         caller, std::move(coordinator), std::move(request), options, scope,
-        [query = std::move(query), reply = std::move(reply)](CallResult<msg::OffsetFetchResponse> result, TimePoint now) mutable {
-            if (!result)
+        [&caller, &scope, query = std::move(query), ids = std::move(ids),
+         reply = std::move(reply)](CallResult<msg::OffsetFetchResponse> result, TimePoint now) mutable {
+            if (!result) {
                 reply(Error(result.error()), now);
-            else if (const Errc code = group_error(result->response); code != Errc::no_error)
+                return;
+            }
+            auto& response = result->response;
+            if (const Errc code = group_error(response); code != Errc::no_error) {
                 reply(Error(code, fmt::format("group {}: {}", query.group, error_text(code))), now);
-            else
-                reply(query.all ? read_all(result->response) : read(query.partitions, result->response), now);
+            } else if (query.metadata && is_any(response, Errc::unknown_topic_id)) {
+                std::exchange(query.metadata, nullptr)->refresh("a coordinator does not know a topic by its id");
+                query_committed(caller, std::move(query), scope, std::move(reply));
+            } else {
+                name_topics(response, ids);
+                reply(query.all ? read_all(response) : read(query.partitions, response), now);
+            }
         },
         curable_error, adapted);
 }

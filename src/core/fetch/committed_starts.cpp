@@ -39,7 +39,10 @@ TimePoint CommittedStarts::poll(TimePoint now) {
         .group = config_.group_id,
         .stable = config_.isolation == config::Isolation::read_committed,
         .timeout = config_.socket_timeout,
+        .metadata = metadata_,
     };
+    if (sign_)
+        sign_(query);
     std::vector<StreamId> asked;
     for (const auto& [stream, waiting] : waiting_) {
         asked.push_back(stream);
@@ -87,9 +90,11 @@ void CommittedStarts::on_answer(
     wake();
 }
 
-// What passes is seen to by asking again.
+// What passes is seen to by asking again, and what has become of a member its heartbeats tell.
 void CommittedStarts::tell(Waiting& waiting, const Error& error) {
     const Errc code = error.errc();
+    if (code == Errc::stale_member_epoch || (sign_ && code == Errc::unknown_member_id))
+        return;
     if (is_retriable(code) || code == Errc::_timed_out || code == Errc::_transport || waiting.told == code)
         return;
     waiting.told = code;

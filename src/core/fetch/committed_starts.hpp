@@ -27,6 +27,12 @@ public:
     /// `f` hears what has been committed of each partition; offset_invalid: nothing.
     void on_found(MoveOnlyFunction<void(const CommittedOffset&)> f) { found_ = std::move(f); }
 
+    /// `sign` tells a query who asks, when that is a member.
+    void ask_as(MoveOnlyFunction<void(CommittedQuery&)> sign) { sign_ = std::move(sign); }
+
+    /// `metadata`, which outlives this, knows topic ids.
+    void ask_by_ids(Metadata& metadata) { metadata_ = &metadata; }
+
     void add(FetchStart start);
     // Without effect on streams that are not here.
     void remove(StreamId stream) { waiting_.erase(stream); }
@@ -50,6 +56,8 @@ private:
     Rng rng_;
     const std::function<bool()> may_ask_;
     MoveOnlyFunction<void(const CommittedOffset&)> found_;
+    MoveOnlyFunction<void(CommittedQuery&)> sign_;
+    Metadata* metadata_ = nullptr;
     const Log log_;
     CallScope scope_;
     std::map<StreamId, Waiting> waiting_;

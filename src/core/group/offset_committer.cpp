@@ -9,7 +9,6 @@ namespace {
 constexpr int16_t first_in_cluster = 1;    // version 0 is of offsets in ZooKeeper
 constexpr int16_t first_with_instance = 7; // KIP-345
 constexpr int heartbeats_waited = 3;        // for a new member epoch
-constexpr int16_t last_by_name = 9;        // what follows wants topic ids
 
 /// As the newest version has it.
 msg::OffsetCommitRequest
@@ -119,11 +118,31 @@ void OffsetCommitter::next() {
     if (log_.wants(LogContext::cgrp))
         for (const auto& offset : running_->offsets)
             log_.debug(LogContext::cgrp, "COMMIT", "group {}: {}[{}] up to offset {}", group_, offset.topic, offset.partition, offset.offset);
+    auto request = request_of(group_, running_->who, running_->offsets);
+    TopicIds ids;
+    if (metadata_)
+        ids = TopicIds(*metadata_, request.topics);
+    const CallOptions options{.timeout = timeout_, .max_version = ids.max_version(), .min_version = first_in_cluster};
     call<msg::OffsetCommitRequest>(
-        caller_, Coordinator{CoordinatorType::group, group_}, request_of(group_, running_->who, running_->offsets),
-        {.timeout = timeout_, .max_version = last_by_name, .min_version = first_in_cluster}, scope_,
-        [this](CallResult<msg::OffsetCommitResponse> result, TimePoint) { on_answer(std::move(result)); }, curable_error, adapted
+        caller_, Coordinator{CoordinatorType::group, group_}, std::move(request), options, scope_,
+        [this, ids = std::move(ids)](CallResult<msg::OffsetCommitResponse> result, TimePoint) {
+            if (result)
+                on_response(result->response, ids);
+            on_answer(std::move(result));
+        },
+        curable_error, adapted
     );
+}
+
+/// Gives the answer's topics their names.
+void OffsetCommitter::on_response(msg::OffsetCommitResponse& response, const TopicIds& ids) {
+    for (auto& topic : response.topics) {
+        if (topic.name.empty())
+            topic.name = ids.name_of(topic.topic_id);
+        for (const auto& partition : topic.partitions)
+            if (metadata_ && static_cast<Errc>(partition.error_code) == Errc::unknown_topic_id)
+                metadata_->refresh("{} is not known by its id", topic.name);
+    }
 }
 
 void OffsetCommitter::on_answer(CallResult<msg::OffsetCommitResponse> result) {

@@ -12,6 +12,7 @@
 
 #include "base/move_only_function.hpp"
 #include "core/call.hpp"
+#include "core/cluster/topic_ids.hpp"
 #include "core/events.hpp"
 
 namespace ottla::core {
@@ -44,6 +45,9 @@ public:
     bool answered(uint64_t count) const { return answered_ >= count; }
     /// Who the member is now: a commit refused as of a stale member epoch is made again in that name.
     void ask_latest(MoveOnlyFunction<Committer()> latest) { latest_ = std::move(latest); }
+    /// From here on topics are named by their ids where `metadata`, which outlives this, knows them, so that what was read of a
+    /// topic is not committed to one that was made anew by its name: unknown_topic_id.
+    void name_by_ids(Metadata& metadata) { metadata_ = &metadata; }
     /// The member may have a new epoch.
     void on_heard();
 
@@ -62,6 +66,7 @@ private:
     };
 
     void next();
+    void on_response(msg::OffsetCommitResponse& response, const TopicIds& ids);
     void on_answer(CallResult<msg::OffsetCommitResponse> result);
     void finish(Commit done, CallResult<msg::OffsetCommitResponse> result);
     void try_stale();
@@ -72,6 +77,7 @@ private:
     const Log log_;
     CallScope scope_;
     MoveOnlyFunction<Committer()> latest_;
+    Metadata* metadata_ = nullptr;
     std::optional<Commit> running_;
     std::optional<Commit> stale_; ///< waits for the member's new epoch
     std::deque<Commit> waiting_;
