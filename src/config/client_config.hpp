@@ -38,6 +38,7 @@ struct ClientConfig {
     milliseconds metadata_refresh_interval{300'000}; // topic.metadata.refresh.interval.ms; negative: off
     milliseconds metadata_max_age{900'000};
     milliseconds topic_propagation_max{30'000};
+    std::string topic_blacklist; ///< regular expressions, separated by commas
     milliseconds socket_timeout{60'000};
     milliseconds socket_setup_timeout{30'000};
     int32_t socket_send_buffer = 0;

@@ -67,7 +67,7 @@ constexpr Property rows[] = {
      .target = &C::topic_propagation_max,
      .doc = "So long, in ms from its first use, an unknown topic is taken to be on its way through the cluster; after that "
             "it does not exist."},
-    {.name = "topic.blacklist", .kind = patterns, .effect = later,
+    {.name = "topic.blacklist", .kind = patterns, .target = &C::topic_blacklist,
      .doc = "Regular expressions, separated by commas: topics that match are treated as if they did not exist."},
     {.name = "allow.auto.create.topics", .kind = boolean, .preset = "true", .target = &C::allow_auto_create_topics,
      .doc = "Whether a broker that is set up to do so may create a topic because this client asks for it. Not set, a "

@@ -21,6 +21,7 @@ Cluster::Cluster(
               .refresh_interval = config.metadata_refresh_interval,
               .retry = {config.retry_backoff, config.retry_backoff_max},
               .propagation_max = config.topic_propagation_max,
+              .excluded = config.topic_blacklist,
               .allow_auto_create = config.allow_auto_create_topics,
               .request_timeout = config.socket_timeout},
           seed + 1,

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "config/value.hpp"
 #include "core/cluster/metadata_request.hpp"
 
 namespace ottla::core {
@@ -44,7 +45,14 @@ constexpr Duration hindrance_told_after = std::chrono::seconds(2);
 } // namespace
 
 Metadata::Metadata(Caller& caller, MetadataConfig config, uint64_t seed, Log log)
-    : caller_(caller), config_(config), rng_(seed), log_(log) {}
+    : caller_(caller), config_(std::move(config)), rng_(seed), log_(log) {
+    for (const std::string_view pattern : config::split(config_.excluded))
+        excluded_.emplace_back(pattern.begin(), pattern.end(), std::regex::extended | std::regex::optimize);
+}
+
+bool Metadata::is_excluded(const std::string& topic) const {
+    return std::any_of(excluded_.begin(), excluded_.end(), [&](const std::regex& pattern) { return std::regex_search(topic, pattern); });
+}
 
 const TopicInfo* Metadata::find(const std::string& topic) const {
     const auto it = topics_.find(topic);
@@ -246,6 +254,8 @@ void Metadata::log_changes(const TopicInfo* known, const TopicInfo& fresh) const
 }
 
 void Metadata::adopt(msg::MetadataResponse response, TimePoint now) {
+    if (!excluded_.empty())
+        std::erase_if(response.topics, [this](const auto& topic) { return topic.name && is_excluded(*topic.name); });
     // Asked for all topics, a broker leaves out those that are not there.
     for (const auto& [name, want] : wants_) {
         const auto is_it = [&name = name](const auto& topic) { return topic.name == name; };

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <regex>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -49,6 +50,7 @@ struct MetadataConfig {
     Duration refresh_interval = std::chrono::minutes(5);     ///< topic.metadata.refresh.interval.ms; zero: off
     BackoffRange retry{};                                    ///< retry.backoff.ms, retry.backoff.max.ms
     Duration propagation_max = std::chrono::seconds(30);     ///< topic.metadata.propagation.max.ms
+    std::string excluded{};                                  ///< topic.blacklist
     bool allow_auto_create = true;                           ///< allow.auto.create.topics
     Duration request_timeout = std::chrono::seconds(60);
 };
@@ -125,12 +127,14 @@ private:
     void log_changes(const TopicInfo* known, const TopicInfo& fresh) const;
     void adopt(msg::metadata_response::MetadataResponse response, TimePoint now);
     bool all_answered() const;
+    bool is_excluded(const std::string& topic) const;
     void judge_hindrances(TimePoint now);
 
     Caller& caller_;
     MetadataConfig config_;
     Rng rng_;
     const Log log_;
+    std::vector<std::regex> excluded_;
     CallScope scope_;
 
     std::map<int32_t, BrokerInfo> brokers_;
