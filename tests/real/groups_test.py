@@ -194,6 +194,44 @@ class KilledTest(FolderTest):
         self.kill_often("consume")
 
 
+class PatternTest(FolderTest):
+    """Topics that a subscription's pattern finds: those that are there, and those that are made while members run."""
+
+    def find_topics(self, protocol: str) -> None:
+        group = f"pattern-{protocol}"
+        members = [(f"{name}-{protocol}", self.folder / name) for name in ("one", "two")]
+        ottla("topics", "create", "-p", 2, "-r", 3, f"{group}-now")
+        ottla("topics", "create", "-p", 2, "-r", 3, f"no-{group}")
+        for name, path in members:
+            settings = ["auto.offset.reset=earliest", f"group.protocol={protocol}", f"client.id={name}", "topic.metadata.refresh.interval.ms=1000"]
+            words = [word for one in settings for word in ("-X", one)]
+            with open(path, "ab") as out:
+                start_ottla(self, "consume", "-G", group, "-u", "-q", "-f", "%t %p %o\\n", *words, f"^{group}-.*", stdout=out)
+        for topic in (f"{group}-now", f"{group}-later"):
+            if topic.endswith("later"):
+                ottla("topics", "create", "-p", 4, "-r", 3, topic)
+            wait_until(lambda topic=topic: set(owners(group, topic)) == {name for name, _ in members}, 60, f"both own some of {topic}")
+        lines = self.folder / "lines"
+        lines.write_text("x\n" * 100)
+        wanted = set()
+        for topic, partitions in ((f"{group}-now", 2), (f"{group}-later", 4), (f"no-{group}", 2)):
+            for partition in range(partitions):
+                ottla("produce", "-t", topic, "-p", partition, lines)
+                wanted |= {f"{topic} {partition} {offset}" for offset in range(100)} if not topic.startswith("no-") else set()
+
+        def read() -> list[str]:
+            return sorted(line for _, path in members for line in path.read_text().splitlines())
+
+        wait_until(lambda: len(read()) >= len(wanted), 60, "all is read", lambda: str(len(read())))
+        self.assertEqual(sorted(wanted), read())
+
+    def test_classic(self):
+        self.find_topics("classic")
+
+    def test_new_protocol(self):
+        self.find_topics("consumer")
+
+
 class OneEngineTest(FolderTest):
     def test_two_members_on_one_engine_join_without_waiting_for_each_other(self):
         ottla("topics", "create", "-p", 6, "-r", 3, "one-engine")
