@@ -82,7 +82,7 @@ public:
 
     /// Joins the group `group.id`, whose members share the partitions of these topics; replaces the subscription. Returns before
     /// joining: that goes on in the background, and what it comes to in poll calls, which must come within max.poll.interval.ms.
-    /// No topics: as unsubscribe. Throws KafkaException: _unknown_group without group.id, _invalid_arg.
+    /// What was assigned by hand before ends, committed as by `assign`. No topics: as unsubscribe. Throws KafkaException: _unknown_group without group.id, _invalid_arg.
     void subscribe(std::vector<std::string> topics, RebalanceHandlers handlers = {});
     /// Leaves the group, once poll calls have given up what is assigned.
     void unsubscribe();

@@ -34,11 +34,21 @@ void ConsumerImpl::subscribe(std::vector<std::string> topics, RebalanceHandlers 
     }
     core::group::TopicPatterns::of(topics).value(); // throws
     check_fatal();
+    if (assigned_by_hand())
+        assign({});
     std::lock_guard lock(use_);
     check_open();
     subscription_ = topics;
     handlers_ = std::move(handlers);
     driver_->subscribe(std::move(topics), "the subscription has changed");
+}
+
+// And by no group, which takes back what it gave.
+bool ConsumerImpl::assigned_by_hand() const {
+    if (driver_->committer().generation >= 0)
+        return false;
+    std::lock_guard lock(use_);
+    return subscription_.empty() && !assigned_.empty();
 }
 
 void ConsumerImpl::unsubscribe() {

@@ -131,6 +131,7 @@ private:
     void refuse_unassignable(const TopicPartitionOffset& p) const;
     void end_assigned(const TopicPartition& where);
     /// Serves the group's calls: callbacks and changes of the assignment. Without use_ held.
+    bool assigned_by_hand() const;
     void serve_group();
     void run_step(const core::group::Rebalance& step);
     void act_by_default(const core::group::Rebalance& step);

@@ -35,6 +35,20 @@ TEST_CASE("a lonely member gets all partitions, and who comes after it goes on w
     CHECK(values_of(consumer, 1) == std::vector<std::string>{"late0"});
 }
 
+TEST_CASE("subscribing ends what was assigned by hand, and commits it", "[mock][group]") {
+    GroupWorld world;
+    const auto strategy = GENERATE("range", "cooperative-sticky");
+    Consumer consumer(world.member({{"partition.assignment.strategy", strategy}}));
+    consumer.assign({{.topic = "t", .partition = 1}, {.topic = "t", .partition = 2, .offset = offset_end}});
+    CHECK(values_of(consumer, 10).front() == "p1-0");
+    consumer.subscribe({"t"});
+    CHECK(consumer.assignment().empty());
+    auto values = values_of(consumer, 30); // all but those of t[1]
+    CHECK(std::set(values.begin(), values.end()).size() == 30);
+    CHECK(std::none_of(values.begin(), values.end(), [](const std::string& value) { return value.starts_with("p1"); }));
+    CHECK(consumer.assignment().size() == 4);
+}
+
 TEST_CASE("members share, also as they come and go", "[mock][group]") {
     GroupWorld world;
     const auto strategy = GENERATE("range", "cooperative-sticky");
