@@ -1,6 +1,6 @@
 // The hot paths with fixed inputs, for bench/guard, which counts their instructions and allocations for two
-// numbers of messages and takes the difference. `append` and `decode` run in this thread alone; `produce` and
-// `consume` are whole clients against a null broker. Nothing depends on time: batches end by their number of
+// numbers of messages and takes the difference. `append` and `decode` run in this thread alone; the others
+// are whole clients against a null broker. Nothing depends on time: batches end by their number of
 // records, timestamps are given.
 #include <cstdio>
 #include <cstdlib>
@@ -143,6 +143,40 @@ void consume(const std::string& bootstrap, int64_t count) {
     }
 }
 
+uint64_t take(const Message& message) {
+    if (message.error())
+        throw std::runtime_error(message.error().message());
+    return message.value()[0];
+}
+
+/// One message a call.
+void poll(const std::string& bootstrap, int64_t count) {
+    Consumer consumer({{"bootstrap.servers", bootstrap}});
+    consumer.assign({{"bench", 0, offset_beginning}});
+    uint64_t touched = 0;
+    for (int64_t done = 0; done < count;)
+        if (const auto message = consumer.poll(60s)) {
+            touched += take(*message);
+            ++done;
+        }
+    if (touched == 0)
+        throw std::runtime_error("nothing was read");
+}
+
+/// A thousand a call.
+void consume_many(const std::string& bootstrap, int64_t count) {
+    Consumer consumer({{"bootstrap.servers", bootstrap}});
+    consumer.assign({{"bench", 0, offset_beginning}});
+    uint64_t touched = 0;
+    for (int64_t done = 0; done < count;)
+        for (const auto& message : consumer.consume(1000, 60s)) {
+            touched += take(message);
+            ++done;
+        }
+    if (touched == 0)
+        throw std::runtime_error("nothing was read");
+}
+
 /// What decides how many instructions the same source takes.
 std::string platform() {
 #if defined(__clang__)
@@ -174,9 +208,13 @@ int main(int argc, char** argv) {
             produce(bootstrap, count);
         else if (path == "consume" && count > 0 && !bootstrap.empty())
             consume(bootstrap, count);
+        else if (path == "poll" && count > 0 && !bootstrap.empty())
+            poll(bootstrap, count);
+        else if (path == "consume_many" && count > 0 && !bootstrap.empty())
+            consume_many(bootstrap, count);
         else {
-            std::cerr << "usage: bench-paths platform | append N | decode N | produce N HOST:PORT | consume "
-                         "N HOST:PORT\n";
+            std::cerr << "usage: bench-paths platform | append N | decode N | (produce|consume|poll|consume_many) N "
+                         "HOST:PORT\n";
             return 2;
         }
     } catch (const std::exception& e) {

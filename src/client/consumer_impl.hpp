@@ -157,7 +157,7 @@ private:
     bool acted_ = false;  ///< the application has changed its assignment in a rebalance handler
     bool losing_ = false; ///< what is assigned is the group's no more: nothing of it can be committed
     const bool stores_; ///< offsets of what is handed out
-    bool records_out_ = false; ///< handed out together, not yet stored
+    std::atomic<bool> records_out_{false}; ///< handed out together, not yet stored; while false there is no consumed_
     std::shared_ptr<void> consumed_; ///< lease of what `consume` returned last
     Loan lending_;                   ///< what a Records is being filled with
     std::atomic<bool> woken_{false};

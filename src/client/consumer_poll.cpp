@@ -196,9 +196,11 @@ void ConsumerImpl::begin_poll() {
 }
 
 void ConsumerImpl::finish_records() {
+    if (!records_out_.load(std::memory_order_relaxed)) // a lock per message otherwise
+        return;
     std::lock_guard lock(use_);
     consumed_.reset();
-    if (std::exchange(records_out_, false))
+    if (records_out_.exchange(false, std::memory_order_relaxed))
         driver_->stored().finish(polls);
 }
 

@@ -47,6 +47,24 @@ TEST_CASE("messages come out as they were put in", "[mock][consumer]") {
     CHECK_FALSE(consumer.poll(0ms));
 }
 
+TEST_CASE("a partition whose broker is slow does not slow the others", "[mock][consumer]") {
+    ConsumerWorld world({.brokers = 2});
+    world.cluster.create_topic("t", 2);
+    for (int32_t p = 0; p < 2; ++p)
+        REQUIRE_FALSE(world.cluster.move_leader("t", p, p + 1));
+    constexpr int count = 2'000;
+    world.fill("t", 0, 10, "slow");
+    world.fill("t", 1, count, "quick");
+    world.cluster.delay(1, 10min, 1); // Fetch: no answer in the life of this test
+    Consumer consumer(world.config({{"socket.timeout.ms", "300000"}, {"fetch.message.max.bytes", "1000"}, {"queued.min.messages", "1"}}));
+    consumer.assign({{.topic = "t", .partition = 0}, {.topic = "t", .partition = 1}});
+    CHECK(values_of(consumer, count) == numbered("quick", count));
+    CHECK(world.cluster.request_count(1, 1) == 1);
+    world.cluster.delay(1, 0ms, 1);
+    world.cluster.drop_connections(1);
+    CHECK(values_of(consumer, 10) == numbered("slow", 10));
+}
+
 TEST_CASE("every codec is read, by messages and by batches", "[mock][consumer]") {
     ConsumerWorld world;
     world.cluster.create_topic("t", 1);
