@@ -160,7 +160,7 @@ class GroupRun:
                 verdict.violation(f"{name} has never had anything to do")
         kind = "group.protocol=consumer" if options.protocol == "consumer" else options.assignor
         return {
-            "version": options.version, "workload": "group", "kind": kind + (", nodes too" if options.nodes_too else ""), "minutes": options.minutes, "seed": options.seed,
+            "version": options.version, "workload": "group", "kind": kind + (", nodes too" if options.nodes_too else "") + (", ours only" if options.ours_only else ""), "minutes": options.minutes, "seed": options.seed,
             "faults": dict(injector.done), "counts": dict(verdict.counts), "notes": dict(verdict.notes),
             "violation_count": verdict.violation_count, "violations": verdict.violations,
             "events": injector.events, "folder": str(self.folder),

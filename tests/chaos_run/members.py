@@ -16,6 +16,8 @@ import kafka_runtime as runtime
 
 GROUP = "chaos-group"
 OURS, THEIRS = ["ours1", "ours2", "ours3"], ["java1", "java2"]
+MORE_OF_OURS = ["ours4", "ours5"]
+"""Instead of theirs: shows whose doing a violation is."""
 MODES = [
     "poll sync", "records async", "poll auto", "records auto", "poll stored", "consume auto",
     "records sync", "consume sync", "records stored", "poll async", "consume stored", "consume async",
@@ -93,25 +95,30 @@ class Members:
         self.now: dict[str, Member] = {}
         self.violations = []
         self.lock = threading.RLock()
-        for name in OURS + THEIRS:
+        self.ours = OURS + MORE_OF_OURS if options.ours_only else OURS
+        self.theirs = [] if options.ours_only else THEIRS
+        for name in self.ours + self.theirs:
             self.begin(name)
 
     @property
     def special(self) -> dict:
-        return {
-            "kill ours": lambda chance: self.kill(chance, [chance.choice(OURS)]),
-            "kill theirs": lambda chance: self.kill(chance, [chance.choice(THEIRS)]),
-            "kill two": lambda chance: self.kill(chance, chance.sample(OURS + THEIRS, 2)),
+        faults = {
+            "kill ours": lambda chance: self.kill(chance, [chance.choice(self.ours)]),
+            "kill theirs": lambda chance: self.kill(chance, [chance.choice(self.theirs)]),
+            "kill two": lambda chance: self.kill(chance, chance.sample(self.ours + self.theirs, 2)),
             "stop ours": self.stop,
             "close ours": self.close_one,
         }
+        if not self.theirs:
+            del faults["kill theirs"]
+        return faults
 
     # -------- beginning
 
     def begin(self, name: str) -> None:
         number = sum(one.name == name for one in self.all) + 1
         ledger = self.folder / f"{name}-{number}.ledger"
-        words = self.our_command(name, ledger) if name in OURS else self.java_command(name, ledger)
+        words = self.our_command(name, ledger) if name in self.ours else self.java_command(name, ledger)
         with open(self.folder / f"{ledger.stem}.log", "wb") as log:
             process = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log)
         member = Member(name, ledger, process)
@@ -154,14 +161,14 @@ class Members:
                 self.begin(name)
 
     def stop(self, chance: random.Random) -> None:
-        member = self.now[chance.choice(OURS)]
+        member = self.now[chance.choice(self.ours)]
         member.stopped = True
         member.process.send_signal(signal.SIGSTOP)
         time.sleep(STOPPED_SECONDS)
         member.process.send_signal(signal.SIGCONT)
 
     def close_one(self, chance: random.Random) -> None:
-        name = chance.choice(OURS)
+        name = chance.choice(self.ours)
         with self.lock:
             self.end_well(self.now[name])
             self.begin(name)

@@ -148,6 +148,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     group.add_argument("--protocol", choices=["classic", "consumer"], default="classic")
     group.add_argument("--assignor", choices=list(ASSIGNORS), default="range", help="of all members (default %(default)s)")
     group.add_argument("--debug", default="", help="the property debug of our members, such as cgrp")
+    group.add_argument("--ours-only", action="store_true", help="all five members are ours: shows whose doing a violation is")
     group.add_argument("--nodes-too", action="store_true", help="three nodes, which are killed and stopped, too")
     parser.add_argument("--json", action="store_true", help="the result as JSON instead of a table")
     parser.add_argument("--keep", action="store_true", help="keep ledger, listings and logs of a run that passed, too")
