@@ -130,6 +130,10 @@ public:
     /// An unclean election: the leader leads under the next epoch and lacks what is from `end_offset` (where a batch begins)
     /// on. Errors: unknown_topic_or_part, broker_not_available.
     error_code truncate(const std::string& topic, int32_t partition, int64_t end_offset);
+    /// Stores `bytes` as they are at the end of a partition, as if its log had been damaged: a batch of which something is wrong,
+    /// or anything else. They take up `offsets` offsets and are what readers of these get; nothing is checked or filled in, the
+    /// base offset in them neither. Errors: unknown_topic_or_part, _invalid_arg (no bytes, or no offsets).
+    error_code append_raw(const std::string& topic, int32_t partition, Bytes bytes, int64_t offsets);
     /// Makes `broker` coordinator of the key, and of others that happen to live with it.
     error_code move_coordinator(Coordinator kind, const std::string& key, int32_t broker);
     /// From now on, when a coordinator moves, none is known for `election`, and then the new one loads for `load`

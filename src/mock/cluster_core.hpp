@@ -132,6 +132,9 @@ public:
     /// An unclean election: the leader, or `broker` in its place, leads under the next epoch and lacks what is from
     /// `end_offset` on, also if it had been acknowledged. Errors: unknown_topic_or_part, broker_not_available.
     Error truncate(const std::string& topic, int32_t partition, int64_t end_offset, int32_t broker, TimePoint now);
+    /// Bytes that no broker would have taken, at the end of the partition, where they take up so many offsets. Errors:
+    /// unknown_topic_or_part, _invalid_arg (no bytes, or no offsets).
+    Error append_raw(const std::string& topic, int32_t partition, Buffer bytes, int64_t offsets, TimePoint now);
     void drop_connections(int32_t broker);
 
     // --- connections

@@ -99,6 +99,8 @@ size_t ClusterCore::lose_tail(Partition& partition, int64_t end_offset) {
     partition.acknowledged_end = std::min(partition.acknowledged_end, partition.log.end_offset());
     partition.producers = {};
     for (const StoredBatch& batch : partition.log.batches()) {
+        if (batch.raw)
+            continue;
         const record::BatchHeader header = record::read_batch_header(batch.head.data());
         if (header.is_control())
             partition.producers.note_marker(header.producer_id, header.producer_epoch);
@@ -228,6 +230,22 @@ Error ClusterCore::truncate(
         return {Errc::broker_not_available, fmt::format("broker {} cannot lead {}[{}]", leader, name, index)};
     lose_tail(*partition, end_offset);
     lead(*partition, leader);
+    settle(now);
+    return {};
+}
+
+Error ClusterCore::append_raw(const std::string& name, int32_t index, Buffer bytes, int64_t offsets, TimePoint now) {
+    Topic* topic = find_topic(name);
+    Partition* partition = topic ? topic->find(index) : nullptr;
+    if (!partition)
+        return {Errc::unknown_topic_or_part, fmt::format("there is no partition {}[{}]", name, index)};
+    if (bytes.empty() || offsets < 1)
+        return {Errc::_invalid_arg, fmt::format("{} bytes for {} offsets", bytes.size(), offsets)};
+    const size_t size = bytes.size();
+    const int64_t stable_before = partition->log.last_stable_offset();
+    partition->log.append_raw(std::move(bytes), offsets, partition->leader_epoch);
+    partition->acknowledged_end = partition->log.end_offset();
+    on_appended(*partition, size, stable_before);
     settle(now);
     return {};
 }

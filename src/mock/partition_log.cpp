@@ -40,11 +40,27 @@ int64_t PartitionLog::append(NewBatch batch, int32_t leader_epoch) {
     store_be(stored.head.mutable_data(), stored.base_offset);
     store_be(stored.head.mutable_data() + record::at::leader_epoch, leader_epoch);
 
+    return add(std::move(stored));
+}
+
+int64_t PartitionLog::append_raw(Buffer bytes, int64_t offsets, int32_t leader_epoch) {
+    if (canned_)
+        return std::exchange(appended_, appended_ + offsets);
+    StoredBatch stored;
+    stored.base_offset = end_offset_;
+    stored.last_offset = end_offset_ + offsets - 1;
+    stored.leader_epoch = leader_epoch;
+    stored.head = std::move(bytes);
+    stored.raw = true;
+    return add(std::move(stored));
+}
+
+int64_t PartitionLog::add(StoredBatch batch) {
     const int64_t base = end_offset_;
-    end_offset_ = stored.last_offset + 1;
-    size_bytes_ += stored.size();
-    note(stored);
-    batches_.push_back(std::move(stored));
+    end_offset_ = batch.last_offset + 1;
+    size_bytes_ += batch.size();
+    note(batch);
+    batches_.push_back(std::move(batch));
     apply_retention();
     return base;
 }

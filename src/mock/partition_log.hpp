@@ -42,6 +42,7 @@ struct StoredBatch {
     int64_t producer_id = -1;
     Buffer head; ///< the batch header, or the whole of a small batch
     Buffer rest; ///< what follows `head`
+    bool raw = false; ///< nobody has looked at the bytes, which may be anything
 
     size_t size() const { return head.size() + rest.size(); }
 };
@@ -65,6 +66,8 @@ public:
 
     /// Returns the base offset it got.
     int64_t append(NewBatch batch, int32_t leader_epoch);
+    /// `bytes` as they are, taking up so many offsets. Returns the base offset they got.
+    int64_t append_raw(Buffer bytes, int64_t offsets, int32_t leader_epoch);
     /// Forgets the batches from `end_offset` (the base offset of one of them) on, and the leader epochs that began there.
     void truncate(int64_t end_offset);
     /// Says that `epoch` begins at the present end.
@@ -126,6 +129,7 @@ private:
     };
 
     size_t find(int64_t offset) const;
+    int64_t add(StoredBatch batch);
     void note(const StoredBatch& batch);
     void apply_retention();
 

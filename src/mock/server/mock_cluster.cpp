@@ -161,6 +161,12 @@ error_code MockCluster::truncate(const std::string& topic, int32_t partition, in
     });
 }
 
+error_code MockCluster::append_raw(const std::string& topic, int32_t partition, Bytes bytes, int64_t offsets) {
+    return server_->call([&](ClusterCore& core, TimePoint now) {
+        return core.append_raw(topic, partition, Buffer::copy_of(bytes), offsets, now).code;
+    });
+}
+
 error_code MockCluster::move_coordinator(Coordinator kind, const std::string& key, int32_t broker) {
     return server_->call([&](ClusterCore& core, TimePoint now) {
         return core.move_coordinator(kind_of(kind), key, broker, now).code;

@@ -51,6 +51,20 @@ TEST_CASE("appended batches get consecutive offsets and carry them with the lead
     }
 }
 
+TEST_CASE("raw bytes are kept as they are, at offsets of their own") {
+    PartitionLog log;
+    log.append(batch(100, 2), 0);
+    CHECK(log.append_raw(Buffer::copy_of("nonsense"), 3, 0) == 2);
+    CHECK(log.append(batch(100), 0) == 5);
+    CHECK(log.end_offset() == 6);
+    CHECK(read(log, 4, 8, within_limit) == "nonsense");
+    CHECK(read(log, 2, 1000, within_limit).size() == 108);
+    CHECK(read(log, 5, 1000, within_limit).size() == 100);
+    log.truncate(2);
+    CHECK(log.end_offset() == 2);
+    CHECK(log.size_bytes() == 100);
+}
+
 TEST_CASE("a read begins with the batch that holds the offset") {
     PartitionLog log;
     log.append(batch(100, 10), 0);

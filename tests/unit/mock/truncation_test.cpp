@@ -63,3 +63,20 @@ TEST_CASE("a fetch after records that are gone hears where the logs diverge") {
     CHECK(world.fetch(3, 1).records.size() > 0);
     CHECK(world.fetch(6, 3).error_code == 0);
 }
+
+TEST_CASE("a damaged log wakes who waits for records, and outlives elections") {
+    ClusterWorld world;
+    world.create("t", 1);
+    world.put(world.connections[1], fetch_request("t", 0, 0), 12);
+    REQUIRE_FALSE(world.core.append_raw("t", 0, Buffer::copy_of("?"), 2, world.now));
+    const auto answer = world.take<msg::FetchRequest>(world.connections[1], 12);
+    REQUIRE(answer);
+    CHECK(answer->responses.at(0).partitions.at(0).records.size() == 1);
+    world.ask(produce_request("t", 0, batch_of({"good"})), 12);
+    REQUIRE_FALSE(world.core.truncate("t", 0, 2, every_broker, world.now));
+    CHECK(world.partition("t", 0).log.end_offset() == 2);
+
+    CHECK(world.core.append_raw("t", 7, Buffer::copy_of("?"), 1, world.now).errc() == Errc::unknown_topic_or_part);
+    CHECK(world.core.append_raw("t", 0, Buffer(), 1, world.now).errc() == Errc::_invalid_arg);
+    CHECK(world.core.append_raw("t", 0, Buffer::copy_of("?"), 0, world.now).errc() == Errc::_invalid_arg);
+}
