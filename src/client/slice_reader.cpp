@@ -83,28 +83,22 @@ SliceReader::decode_next(DecodeContext& context, std::vector<RecordView>& into, 
         if (*step != record::BatchWalker::Step::batch)
             return Step::end;
         const auto& header = batch.header;
-        if (header.is_control() && header.magic == 2) {
-            end_transaction(batch, context);
-        } else if (batch.next_offset() > position_ && !is_aborted(header)) {
+        const bool is_marker = header.is_control() && header.magic == 2;
+        const bool is_new = batch.next_offset() > position_;
+        if (is_new && !is_marker && !is_aborted(header)) {
             if (!admit(batch, context)) {
                 walker_ = here;
                 return Step::no_room;
             }
             const size_t before = into.size();
-            if (Error error = context.decoder.decode(batch, context.check_crcs, into, decompressed)) {
-                error_ = std::move(error);
-                return Step::bad;
-            }
+            if (const Error error = context.decoder.decode(batch, context.check_crcs, into, decompressed))
+                return refuse(batch, error);
             if (context.budget)
                 decompressed = context.budget->count(std::move(decompressed), MemoryBudget::Kind::prepared);
             const auto first = into.begin() + static_cast<std::ptrdiff_t>(before);
             if (into.size() > before && into.back().offset() > header.last_offset()) {
                 into.resize(before);
-                error_ = Error(
-                    Errc::_bad_msg,
-                    fmt::format("batch at offset {}: a record beyond its end", header.base_offset)
-                );
-                return Step::bad;
+                return refuse(batch, {Errc::_bad_msg, fmt::format("batch at offset {}: a record beyond its end", header.base_offset)});
             }
             if (into.size() > before && first->offset() < position_) // a fetch brings whole batches
                 into.erase(first, std::find_if(first, into.end(), [this](const RecordView& r) {
@@ -114,9 +108,18 @@ SliceReader::decode_next(DecodeContext& context, std::vector<RecordView>& into, 
                 position_ = std::max(position_, batch.next_offset());
                 return Step::records;
             }
+        } else if (is_new && context.check_crcs && !record::crc_matches(batch)) { // damage must not hide records either
+            return refuse(batch, {Errc::_bad_msg, fmt::format("batch at offset {}: its checksum is wrong", header.base_offset)});
+        } else if (is_marker) {
+            end_transaction(batch, context);
         }
         position_ = std::max(position_, batch.next_offset());
     }
+}
+
+SliceReader::Step SliceReader::refuse(const record::BatchView& batch, const Error& why) {
+    error_ = Error(why.code, fmt::format("{}; what follows it begins at offset {}", why.message(), batch.next_offset()));
+    return Step::bad;
 }
 
 bool SliceReader::admit(const record::BatchView& batch, DecodeContext& context) {

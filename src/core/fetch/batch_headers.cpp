@@ -53,6 +53,7 @@ HeaderSummary walk_headers(std::span<const uint8_t> bytes) {
         summary.epoch = magic == 2 ? load_be<int32_t>(bytes.data() + leader_epoch_at) : -1;
         summary.messages += count;
         ++summary.batches;
+        summary.bytes += size;
         bytes = bytes.subspan(size);
     }
     return summary;

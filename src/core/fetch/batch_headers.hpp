@@ -14,7 +14,8 @@ struct HeaderSummary {
     int64_t messages = 0; ///< as the headers say; for message sets (v0, v1) the outer messages
     int32_t epoch = -1;   ///< leader epoch of the last whole batch; -1: v0 and v1 have none
     int64_t batches = 0;  ///< whole ones; a batch cut off at the end does not count
-    Error error{};        ///< _bad_msg: a header that cannot be
+    size_t bytes = 0;     ///< of these
+    Error error{};        ///< _bad_msg: the header after them cannot be
 };
 
 /// Walks the batches (v2) and messages (v0, v1) in `bytes`.

@@ -207,7 +207,7 @@ bool Fetcher::on_records(Partition& partition, const PartitionAnswer& answer, Ti
     if (answer.records.pieces.empty() || answer.records.pieces.front().empty())
         return false;
     Buffer bytes = answer.records.pieces.front(); // decoding makes one piece
-    const HeaderSummary summary = walk_headers(bytes.span());
+    HeaderSummary summary = walk_headers(bytes.span());
     if (summary.batches == 0 && !summary.error) {
         // Old brokers cut off even the first batch.
         if (partition.max_bytes < config_.receive_message_max_bytes) {
@@ -220,6 +220,10 @@ bool Fetcher::on_records(Partition& partition, const PartitionAnswer& answer, Ti
         partition.not_before = now + config_.fetch_error_backoff;
         touch(partition);
         return false;
+    }
+    if (summary.error && summary.next > partition.offset) { // the next fetch begins with what is bad, and tells of it there
+        summary.error = {};
+        bytes = bytes.slice(0, summary.bytes);
     }
     Error error = summary.error;
     if (!error && summary.next <= partition.offset)

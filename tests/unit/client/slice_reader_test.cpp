@@ -176,6 +176,26 @@ TEST_CASE("a wrong checksum ends the slice at the batch it is in", "[consumer]")
     CHECK(seen.position == 3);
 }
 
+TEST_CASE("damage does not hide records as if they were a marker, or of an aborted transaction", "[consumer]") {
+    auto bytes = join({batch(0, 3), batch(3, 3)});
+    uint8_t* second = bytes.data() + bytes.size() / 2;
+    const auto refused = [&](const Seen& seen) {
+        CHECK(seen.whole == Offsets{0, 1, 2});
+        CHECK(seen.step == SliceReader::Step::bad);
+        CHECK(seen.error.errc() == Errc::_bad_msg);
+        CHECK(seen.error.message() == "batch at offset 3: its checksum is wrong; what follows it begins at offset 6");
+        CHECK(seen.position == 3);
+    };
+    second[record::at::attributes + 1] ^= record::control_bit;
+    refused(read({.records = Buffer::copy_of(bytes)}));
+    second[record::at::attributes + 1] ^= record::control_bit ^ record::transactional_bit;
+    store_be<int64_t>(second + record::at::producer_id, 9);
+    core::FetchedSlice slice{.records = Buffer::copy_of(bytes)};
+    slice.aborted = {{9, 3}};
+    refused(read(slice));
+    CHECK(read(slice, false).whole == Offsets{0, 1, 2});
+}
+
 TEST_CASE("compressed bytes that are no such thing end the slice", "[consumer]") {
     auto good = batch(0, 50, {.compression = Compression::zstd});
     std::vector<uint8_t> bytes(good.data(), good.data() + good.size());

@@ -421,8 +421,8 @@ TEST_CASE("headers that cannot be are that partition's error, after a pause it i
     auto wrong_delta = batch(50, 1);
     store_be<int32_t>(wrong_delta.data() + 23, -3);
     for (const auto& records : {
-             batch(10, 5),                         // ends before what was asked for
-             bytes({batch(50, 10), batch(40, 5)}), // runs back
+             batch(10, 5),                        // ends before what was asked for
+             bytes({batch(10, 5), wrong_magic}),  // likewise
              wrong_magic,
              wrong_length,
              wrong_delta,
@@ -439,6 +439,32 @@ TEST_CASE("headers that cannot be are that partition's error, after a pause it i
         auto again = world.take_fetch();
         REQUIRE(again);
         CHECK(again->asked() == Lines{"0@50"});
+    }
+}
+
+TEST_CASE("what comes before a header that cannot be is taken, and the error told of where it is", "[fetch]") {
+    auto wrong_magic = batch(60, 1);
+    wrong_magic[16] = 9;
+    for (const auto& bad : {wrong_magic, batch(40, 5)}) { // or it runs back
+        FetchWorld world;
+        world.add(1, 0, 50);
+        auto fetch = world.take_fetch();
+        auto records = batch(50, 10);
+        records.insert(records.end(), bad.begin(), bad.end());
+        auto response = world.empty_answer(*fetch);
+        FetchWorld::line(response).records.pieces = {Buffer::copy_of(records)};
+        world.answer(*fetch, response);
+        const auto& slice = std::get<FetchedSlice>(world.sink.events.at(0).what);
+        CHECK(slice.records.size() == batch(50, 10).size());
+        CHECK(world.sink.take() == Lines{"1:slice 50-60"});
+        fetch = world.take_fetch();
+        REQUIRE(fetch);
+        CHECK(fetch->asked() == Lines{"0@60"});
+        response = world.empty_answer(*fetch);
+        FetchWorld::line(response).records.pieces = {Buffer::copy_of(bad)};
+        world.answer(*fetch, response);
+        CHECK(world.sink.take() == Lines{"1:error _BAD_MSG at 60"});
+        CHECK_FALSE(world.take_fetch());
     }
 }
 
