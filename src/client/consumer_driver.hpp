@@ -99,6 +99,10 @@ public:
     void stop(TimePoint now);
     /// Commits what is stored, leaves the group, stops; nobody takes steps any more.
     void end();
+    /// Reads no more, and has brokers forget what they keep for this reader. `done` is called in any case, after `limit` at most.
+    void finish_reading(Duration limit, MoveOnlyFunction<void()> done);
+    /// A broker that takes longer to end a fetch session is not waited for.
+    static constexpr Duration session_end_limit = std::chrono::seconds(1);
     /// What becomes of the membership at the end.
     void set_departure(CloseMembership departure);
     /// Leaves the group; `out` is called once that has been done.

@@ -378,18 +378,30 @@ void ConsumerImpl::finish_close(std::chrono::milliseconds timeout) {
         loop->post([driver = driver_](TimePoint) { driver->end(); });
         return;
     }
-    commit_last(timeout);
+    finish_at_brokers(timeout);
     engine::finish_on(loop, [driver = driver_](TimePoint now) { driver->stop(now); });
 }
 
-// With a thread of its own this waits.
-void ConsumerImpl::commit_last(std::chrono::milliseconds timeout) {
-    if (!driver_->commits_by_itself())
-        return;
-    auto done = std::make_shared<std::promise<void>>();
-    auto waited = done->get_future();
-    if (driver_->loop()->post([driver = driver_, done](TimePoint) { driver->commit_and_tell(driver->stored().uncommitted(), [done] { done->set_value(); }); }))
-        waited.wait_for(time_limit(timeout));
+void ConsumerImpl::finish_at_brokers(std::chrono::milliseconds timeout) {
+    using Done = MoveOnlyFunction<void()>;
+    const TimePoint begun = engine::Loop::now();
+    const TimePoint deadline = begun + time_limit(timeout);
+    const auto begin = [this](auto action) {
+        std::promise<void> done;
+        auto ended = done.get_future(); // also when it is not run, which breaks the promise
+        driver_->loop()->post([driver = driver_, action, done = std::move(done)](TimePoint) mutable {
+            action(*driver, Done([done = std::move(done)]() mutable { done.set_value(); }));
+        });
+        return ended;
+    };
+    std::future<void> committed;
+    if (driver_->commits_by_itself())
+        committed = begin([](ConsumerDriver& driver, Done done) { driver.commit_and_tell(driver.stored().uncommitted(), std::move(done)); });
+    // An answer that is late ends its connection, on which the commit may be under way.
+    const auto finished = begin([](ConsumerDriver& driver, Done done) { driver.finish_reading(driver.config().socket_timeout, std::move(done)); });
+    if (committed.valid())
+        committed.wait_until(deadline);
+    finished.wait_until(std::min(deadline, begun + ConsumerDriver::session_end_limit));
 }
 
 } // namespace ottla::client

@@ -145,7 +145,8 @@ private:
     void finish_records();
     void commit_uncommitted();
     void finish_close(std::chrono::milliseconds timeout);
-    void commit_last(std::chrono::milliseconds timeout);
+    /// With a thread of its own: the last commit, and the end of reading, at the same time.
+    void finish_at_brokers(std::chrono::milliseconds timeout);
     void ask_committed(std::vector<TopicPartition> partitions, Duration limit, core::CommittedReply reply);
 
     const std::shared_ptr<ConsumerDriver> driver_;

@@ -99,7 +99,7 @@ void ConsumerDriver::end() {
     }
     const auto go = [self = shared_from_this()] {
         self->loop_->post([self](TimePoint when) {
-            self->leave([self] { self->loop_->post([self](TimePoint last) { self->stop(last); }); }, when);
+            self->leave([self] { self->finish_reading(session_end_limit, [self] { self->loop_->post([self](TimePoint last) { self->stop(last); }); }); }, when);
         });
     };
     if (commits_by_itself() && !probe::planted("close_without_commit"))
@@ -107,6 +107,13 @@ void ConsumerDriver::end() {
     else
         go();
     finish_step();
+}
+
+void ConsumerDriver::finish_reading(Duration limit, MoveOnlyFunction<void()> done) {
+    if (fetcher_)
+        fetcher_->finish(limit, std::move(done));
+    else
+        done();
 }
 
 // --- on the consuming thread

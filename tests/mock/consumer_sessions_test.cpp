@@ -1,11 +1,15 @@
 // Fetch sessions between consumer and brokers (KIP-227).
+#include <boost/asio/post.hpp>
+
 #include "catch.hpp"
-#include "mock/consumer_world.hpp"
+#include "mock/group_workers.hpp"
 
 using namespace ottla;
 using namespace ottla::test;
 
 namespace {
+
+using Values = std::vector<std::string>;
 
 constexpr int16_t fetch = 1;
 
@@ -82,4 +86,74 @@ TEST_CASE("a topic that is deleted and created again is read in a session", "[mo
     world.cluster.create_topic("t", 1);
     world.fill("t", 0, 1, "c");
     CHECK(values_of(consumer, 1) == std::vector<std::string>{"c0"});
+}
+
+TEST_CASE("a consumer that closes leaves no session behind, whatever waits at the broker", "[mock][consumer]") {
+    ConsumerWorld world({.brokers = 3});
+    world.cluster.create_topic("t", 6);
+    for (int32_t p = 0; p < 6; ++p)
+        world.fill("t", p, 1);
+    const auto sessions = [&] { return world.cluster.fetch_sessions(1) + world.cluster.fetch_sessions(2) + world.cluster.fetch_sessions(3); };
+    const Config config = world.config({{"fetch.wait.max.ms", "60000"}, {"group.id", "g"}});
+    SECTION("assigned") {
+        Consumer consumer(config);
+        consumer.assign(all_of("t", 6));
+        CHECK(values_of(consumer, 6) == Values(6, "v0"));
+        CHECK(sessions() == 3);
+        consumer.close();
+    }
+    SECTION("a member") {
+        Consumer consumer(config);
+        consumer.subscribe({"t"});
+        CHECK(values_of(consumer, 6) == Values(6, "v0"));
+        CHECK(sessions() == 3);
+        consumer.close();
+    }
+    SECTION("embedded") {
+        boost::asio::io_context io;
+        Consumer consumer(config, Engine(io.get_executor()));
+        consumer.assign(all_of("t", 6));
+        REQUIRE(comes([&] { return io.run_for(20ms), sessions() == 3; }));
+        boost::asio::post(io, [&] { consumer.close(); });
+        CHECK(comes([&] { return io.run_for(20ms), sessions() == 0; }));
+    }
+    CHECK(sessions() == 0);
+}
+
+TEST_CASE("a broker that does not answer keeps nobody from closing", "[mock][consumer]") {
+    ConsumerWorld world;
+    world.cluster.create_topic("t", 1);
+    Consumer consumer(world.config());
+    consumer.assign(all_of("t", 1));
+    world.fill("t", 0, 1);
+    CHECK(values_of(consumer, 1) == Values{"v0"});
+    world.cluster.delay(fetch, 60s);
+    SECTION("within its own limit") {
+        consumer.close();
+        CHECK(world.cluster.fetch_sessions(1) == 0); // it was told
+    }
+    SECTION("within the caller's") { consumer.close(20ms); }
+    SECTION("who does not wait") { consumer.close(0ms); }
+}
+
+TEST_CASE("a broker at which nothing is left to read keeps no session", "[mock][consumer]") {
+    ConsumerWorld world({.brokers = 2});
+    world.cluster.create_topic("t", 2);
+    Consumer consumer(world.config({{"fetch.wait.max.ms", "20"}}));
+    consumer.assign(all_of("t", 2));
+    const int32_t first = *world.cluster.leader("t", 0);
+    const int32_t second = *world.cluster.leader("t", 1);
+    REQUIRE(first != second);
+    const auto kept = [&](size_t at_first, size_t at_second) {
+        return comes([&] { return world.cluster.fetch_sessions(first) == at_first && world.cluster.fetch_sessions(second) == at_second; });
+    };
+    CHECK(kept(1, 1));
+    consumer.incremental_unassign({{"t", 1}});
+    CHECK(kept(1, 0));
+    CHECK_FALSE(world.cluster.move_leader("t", 0, second));
+    CHECK(kept(0, 1));
+    world.fill("t", 0, 1);
+    CHECK(values_of(consumer, 1) == Values{"v0"});
+    consumer.assign({});
+    CHECK(kept(0, 0));
 }

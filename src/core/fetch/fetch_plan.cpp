@@ -7,6 +7,7 @@ namespace ottla::core {
 namespace {
 
 constexpr int16_t last_by_name = 12; // from 13 on, topics go by id alone (KIP-516)
+constexpr int16_t first_with_sessions = 7; // KIP-227
 
 /// What brokers that do not know of last epochs can be sent.
 msg::FetchRequest adapted(const msg::FetchRequest& request, int16_t version) {
@@ -23,8 +24,12 @@ msg::FetchRequest adapted(const msg::FetchRequest& request, int16_t version) {
 void Fetcher::touch(Partition& partition) {
     if (const int32_t node = partition.node(); node != partition.placed) {
         set_starved(partition, false);
-        if (partition.placed >= 0)
+        if (partition.placed >= 0) {
             leaders_[partition.placed].touched.push_back(partition.stream);
+            --leaders_[partition.placed].placed;
+        }
+        if (node >= 0)
+            ++leaders_[node].placed;
         partition.placed = node;
         partition.touched = false;
     }
@@ -106,10 +111,12 @@ TimePoint Fetcher::plan_fetches(TimePoint now) {
     std::vector<std::pair<const int32_t, Leader>*> ready;
     bool starving = false;
     for (auto& entry : leaders_) {
-        const Leader& leader = entry.second;
+        Leader& leader = entry.second;
         if (leader.in_flight)
             continue;
         starving |= leader.starved != 0;
+        if (leader.placed == 0)
+            end_session(entry.first, leader, config_.socket_timeout);
         if (leader.session.empty())
             continue;
         if (leader.not_before > now)
@@ -182,6 +189,39 @@ void Fetcher::send_fetch(int32_t node, Leader& leader, int64_t max_bytes) {
         nullptr,
         leader.version < first_telling_truncation ? adapted : nullptr
     );
+}
+
+// --- the end
+
+// Best effort: a broker drops the sessions that it has no room for. A request that is under way may wait there for long, so the
+// end goes another way then.
+void Fetcher::end_session(int32_t node, Leader& leader, Duration limit) {
+    msg::FetchRequest request;
+    if (!leader.session.write_end(request))
+        return;
+    request.max_wait_ms = 0;
+    request.min_bytes = 0;
+    ++ending_;
+    call<msg::FetchRequest>(
+        caller_,
+        Node{node},
+        std::move(request),
+        {.timeout = limit, .lane = leader.in_flight ? Lane::general : Lane::fetch, .client = client_, .retry = false, .min_version = first_with_sessions},
+        scope_,
+        [this](const CallResult<FetchAnswer>&, TimePoint) {
+            if (--ending_ == 0 && finished_)
+                std::exchange(finished_, {})();
+        }
+    );
+}
+
+void Fetcher::finish(Duration limit, MoveOnlyFunction<void()> done) {
+    finishing_ = true;
+    for (auto& [node, leader] : leaders_)
+        end_session(node, leader, limit);
+    if (ending_ == 0)
+        return done();
+    finished_ = std::move(done);
 }
 
 } // namespace ottla::core

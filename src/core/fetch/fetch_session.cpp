@@ -111,6 +111,16 @@ void FetchSession::write(msg::FetchRequest& request) {
         write_changes(request);
 }
 
+bool FetchSession::write_end(msg::FetchRequest& request) {
+    constexpr int32_t last_epoch = -1;
+    if (id_ == 0 || epoch_ == 0)
+        return false;
+    request.session_id = id_;
+    request.session_epoch = last_epoch;
+    begin_anew(0);
+    return true;
+}
+
 void FetchSession::write_all(msg::FetchRequest& request) {
     uses_ids_ = !by_name();
     replaced_.clear();

@@ -61,6 +61,8 @@ public:
 
     /// Puts into `request` what the broker must be told.
     void write(msg::FetchRequest& request);
+    /// Puts into `request` that the session ends, which it then has; false: the broker keeps none, or nobody knows.
+    bool write_end(msg::FetchRequest& request);
 
     // --- the answer, or what came instead
     /// The session as the answer names it; 0: none is kept. `by_id`: the broker went by topic ids.

@@ -65,8 +65,11 @@ void Fetcher::remove(StreamId stream) {
         waiting_bytes_ -= it->second.waiting_bytes;
     it->second.received->stale += it->second.waiting_messages;
     set_starved(it->second, false);
-    if (it->second.placed >= 0)
-        leaders_[it->second.placed].touched.push_back(stream);
+    if (it->second.placed >= 0) {
+        Leader& leader = leaders_[it->second.placed];
+        leader.touched.push_back(stream);
+        --leader.placed;
+    }
     metadata_.drop(it->second.where.topic);
     partitions_.erase(it);
     wake();
@@ -93,6 +96,8 @@ void Fetcher::resume(StreamId stream) {
 }
 
 TimePoint Fetcher::poll(TimePoint now) {
+    if (finishing_)
+        return never;
     apply_credits(FetchSink::Wake::no);
     if (metadata_version_ != metadata_.version())
         find_leaders(now);

@@ -20,6 +20,7 @@
 
 #include "base/backoff.hpp"
 #include "base/memory_budget.hpp"
+#include "base/move_only_function.hpp"
 #include "base/probe.hpp"
 #include "config/client_config.hpp"
 #include "core/call.hpp"
@@ -67,6 +68,10 @@ public:
     /// No more is asked for; what is in flight still arrives.
     void pause(StreamId stream);
     void resume(StreamId stream);
+
+    /// Asks for nothing more, and has brokers forget what they keep for this reader (KIP-227). `done` is called, later or at once,
+    /// when they have answered, or cannot, or after `limit`.
+    void finish(Duration limit, MoveOnlyFunction<void()> done);
 
     /// What time it is, in ms since 1970: for auto.offset.reset=by_duration (KIP-1106), which needs it.
     void set_clock(std::function<int64_t()> unix_ms) { unix_ms_ = std::move(unix_ms); }
@@ -148,6 +153,7 @@ private:
         FetchSession session{};
         std::vector<StreamId> touched{}; ///< to be looked at before the next request
         size_t starved = 0;              ///< partitions left out
+        size_t placed = 0;               ///< partitions, also those that are not read at present
     };
 
     using FetchAnswer = msg::fetch_response::FetchResponse;
@@ -208,6 +214,7 @@ private:
     /// Bytes that may be asked for now; 0: none.
     int64_t allowance();
     void send_fetch(int32_t node, Leader& leader, int64_t max_bytes);
+    void end_session(int32_t node, Leader& leader, Duration limit);
     void on_fetch(int32_t node, bool left_out, CallResult<FetchAnswer> result, TimePoint now);
     void on_fetch_failure(int32_t node, Leader& leader, Error failure, TimePoint now);
     Partition* find_read(const FetchSession::Held& held, int32_t node);
@@ -253,6 +260,9 @@ private:
     uint64_t metadata_version_ = ~uint64_t{0};
     uint64_t answers_ = 0;
     std::vector<Credit> credits_; ///< scratch
+    bool finishing_ = false;
+    size_t ending_ = 0;                  ///< sessions whose end has not been answered
+    MoveOnlyFunction<void()> finished_{}; ///< to be called when there is none
 };
 
 } // namespace ottla::core

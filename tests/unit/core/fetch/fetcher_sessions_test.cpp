@@ -203,3 +203,68 @@ TEST_CASE("brokers before 1.1 are told everything each time", "[fetch]") {
         world.answer(*fetch, world.empty_answer(*fetch));
     }
 }
+
+TEST_CASE("a broker at which nothing is left to read is told to end the session", "[fetch]") {
+    SessionWorld world;
+    auto fetch = world.expect({"7/1"});
+    world.fetcher->pause(1);
+    world.fetcher->remove(2);
+    world.run();
+    world.answer(fetch, world.session_answer());
+    CHECK_FALSE(world.take_fetch()); // it may be resumed
+    world.fetcher->remove(1);
+    world.run();
+    auto end = world.expect({"7/-1"});
+    CHECK(end.call.options.lane == Lane::fetch);
+    CHECK(end.request.max_wait_ms == 0);
+    world.add(3, 0, 5);
+    world.expect({"0/0", "0@5"});
+}
+
+TEST_CASE("partitions that move to another leader end the session at the old one", "[fetch]") {
+    SessionWorld world;
+    auto fetch = world.expect({"7/1"});
+    world.leaders = {2, 2, 2};
+    ++world.epoch;
+    world.metadata->refresh("a test");
+    world.advance(1s);
+    world.answer(fetch, world.session_answer());
+    world.expect({"0/0", "0@0", "1@0"}, 2);
+    auto end = world.expect({"7/-1"});
+    world.lose(end.call); // best effort
+    world.advance(1s);
+    CHECK_FALSE(world.take_fetch());
+    CHECK(world.sink.take().empty());
+}
+
+TEST_CASE("who finishes ends sessions, past requests that wait at the broker", "[fetch]") {
+    SessionWorld world;
+    auto fetch = world.expect({"7/1"});
+    bool done = false;
+    world.fetcher->finish(1s, [&] { done = true; });
+    auto end = world.expect({"7/-1"});
+    CHECK(end.call.options.lane == Lane::general);
+    CHECK(end.call.options.timeout == 1s);
+    CHECK_FALSE(done);
+    world.answer(fetch, world.session_answer());
+    world.advance(10s);
+    CHECK_FALSE(world.take_fetch());
+    world.answer(end, msg::FetchResponse{});
+    CHECK(done);
+}
+
+TEST_CASE("who has no session that brokers are known to keep is finished at once", "[fetch]") {
+    const auto finished = [](FetchWorld& world) {
+        bool done = false;
+        world.fetcher->finish(1s, [&] { done = true; });
+        return done && !world.take_fetch();
+    };
+    SessionWorld lost;
+    auto fetch = lost.expect({"7/1"});
+    lost.lose(fetch.call);
+    CHECK(finished(lost));
+    FetchWorld fresh;
+    fresh.add(1, 0, 0);
+    REQUIRE(fresh.take_fetch());
+    CHECK(finished(fresh));
+}
