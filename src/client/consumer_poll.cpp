@@ -69,7 +69,7 @@ void ConsumerImpl::end_slice(Assigned& assigned) {
 
 Message ConsumerImpl::give_up_slice(Assigned& assigned) {
     const int64_t at = assigned.reader.position();
-    Message message = Handout::event(assigned, assigned.reader.error(), at);
+    Message message = Handout::bad_slice(assigned);
     begin_stream(assigned, at, driver_->config().fetch_error_backoff);
     return message;
 }

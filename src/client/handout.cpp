@@ -1,6 +1,8 @@
 // Hot path: per record nothing is allocated.
 #include "client/handout.hpp"
 
+#include <fmt/format.h>
+
 #include "record/record_parser.hpp"
 
 namespace ottla::client {
@@ -24,6 +26,12 @@ Message Handout::event(const Reading& from, Error error, int64_t offset) {
     });
     message.record_ = record::RecordParser::make(offset, -1, TimestampType::not_available, {}, {});
     return message;
+}
+
+Message Handout::bad_slice(const Reading& from) {
+    const Error& why = from.reader.error();
+    Error named(why.code, fmt::format("{}[{}]: {}", *from.topic, from.where.partition, why.message()));
+    return event(from, std::move(named), from.reader.position());
 }
 
 Message Handout::trouble(Error error) {

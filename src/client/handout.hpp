@@ -33,6 +33,8 @@ struct Handout {
     static constexpr size_t max_views = 4096;
 
     static Message event(const Reading& from, Error error, int64_t offset);
+    /// What is wrong with the slice that is being read, where it cannot be read on.
+    static Message bad_slice(const Reading& from);
     /// Of no partition.
     static Message trouble(Error error);
     /// Takes the front of what waits: begins its slice (false), or makes it a message in `out` (true).

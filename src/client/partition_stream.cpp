@@ -83,7 +83,7 @@ std::optional<StreamImpl::BadSlice> StreamImpl::take_some(Records& into) {
             driver_->queue().give_back({reading_.stream, reader.messages(), reader.size_bytes()});
             reader.end(context_);
         } else if (step == SliceReader::Step::bad) {
-            Handout::add(into, Handout::event(reading_, reader.error(), reader.position()));
+            Handout::add(into, Handout::bad_slice(reading_));
             bad = {reading_.stream, reader.position()};
         } else if (step == SliceReader::Step::no_room) {
             context_.budget->tell_spent();

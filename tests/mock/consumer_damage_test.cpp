@@ -197,7 +197,7 @@ TEST_CASE("the error tells where what follows the batch begins", "[mock][consume
     Consumer consumer(world.reader());
     Seen seen(consumer);
     REQUIRE(seen.until(0, "_BAD_MSG 2"));
-    CHECK(seen.text == "batch at offset 2: its checksum is wrong; what follows it begins at offset 5");
+    CHECK(seen.text == "t[0]: batch at offset 2: its checksum is wrong; what follows it begins at offset 5");
 }
 
 TEST_CASE("with check.crcs=false records are as they came", "[mock][consumer]") {
