@@ -292,6 +292,8 @@ Errc ConsumerGroupCoordinator::check_commit(
         return Errc::unsupported_version;
     if (epoch == member->epoch)
         return Errc::no_error;
+    if (!options_.takes_older_epochs)
+        return Errc::stale_member_epoch;
     // What it had then already, and still has, it may commit (KIP-1251).
     const bool had_all = std::all_of(partitions.begin(), partitions.end(), [&](const TopicPartition& partition) {
         const auto topic = topics_.find_by_name(partition.topic);

@@ -27,6 +27,8 @@ struct ConsumerGroupOptions {
     Milliseconds session_timeout{45'000};   ///< group.consumer.session.timeout.ms
     Milliseconds heartbeat_interval{5'000}; ///< group.consumer.heartbeat.interval.ms
     size_t most_members = INT32_MAX;        ///< group.consumer.max.size
+    /// Commits under an older epoch of what the member had then and still has (KIP-1251); older brokers take none.
+    bool takes_older_epochs = true;
 };
 
 class ConsumerGroupCoordinator {

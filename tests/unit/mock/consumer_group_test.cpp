@@ -263,6 +263,18 @@ TEST_CASE("offsets are committed by members of this epoch, and of an earlier one
     CHECK(commit("", -1, 0) == Errc::no_error);
 }
 
+TEST_CASE("older brokers take commits of this epoch only") {
+    ConsumerGroupWorld world({.session_timeout = ConsumerGroupWorld::session, .takes_older_epochs = false});
+    const auto commit = [&](int32_t epoch) { return world.coordinator.check_commit("g", {"a"}, epoch, {{"t", 0}}, 9); };
+    world.join("a");
+    world.join("b");
+    world.hear("a", 2);
+    CHECK(commit(2) == Errc::no_error);
+    world.hear("a", 2, "t0 t1");
+    CHECK(commit(2) == Errc::stale_member_epoch);
+    CHECK(commit(3) == Errc::no_error);
+}
+
 TEST_CASE("a new coordinator knows the group, and counts sessions anew") {
     ConsumerGroupWorld world;
     world.join("a");
