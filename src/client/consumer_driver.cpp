@@ -217,9 +217,10 @@ void ConsumerDriver::commit_and_tell(std::vector<CommittedOffset> offsets, MoveO
     });
 }
 
-// One at a time: a slow coordinator would get them faster than it can answer.
+// One at a time: a slow coordinator would get them faster than it can answer. And not after the last one, when the group has been
+// left: what is stored still belongs to others then.
 void ConsumerDriver::commit_by_itself() {
-    if (committing_by_itself_)
+    if (committing_by_itself_ || ending_)
         return;
     committing_by_itself_ = true;
     commit_and_tell(stored_.uncommitted(), [this] { committing_by_itself_ = false; });

@@ -91,12 +91,6 @@ void ConsumerDriver::end() {
     ending_ = true;
     if (!fetcher_)
         return;
-    {
-        std::lock_guard lock(group_mutex_);
-        if (step_)
-            step_done_ = committer_->asked();
-        step_.reset();
-    }
     const auto go = [self = shared_from_this()] {
         self->loop_->post([self](TimePoint when) {
             self->leave([self] { self->finish_reading(session_end_limit, [self] { self->loop_->post([self](TimePoint last) { self->stop(last); }); }); }, when);
@@ -106,6 +100,12 @@ void ConsumerDriver::end() {
         commit_and_tell(stored_.uncommitted(), go);
     else
         go();
+    {
+        std::lock_guard lock(group_mutex_);
+        if (step_) // which nobody takes any more; the last commit belongs to the generation that it ends
+            step_done_ = committer_->asked();
+        step_.reset();
+    }
     finish_step();
 }
 

@@ -39,6 +39,8 @@ void ClassicMember::begin_join(TimePoint) {
 
 void ClassicMember::join() {
     become(State::joining);
+    join_scope_.reset();
+    joining_ = true;
     if (!probe::planted("old_beat_counts"))
         beat_scope_.reset(); // an answer to a heartbeat says nothing of the generation that comes now
     beating_ = false;
@@ -81,6 +83,16 @@ void ClassicMember::join() {
 
 void ClassicMember::on_joined(CallResult<msg::JoinGroupResponse> result, TimePoint now) {
     wake();
+    joining_ = false;
+    if (state_ == State::giving) { // it leaves meanwhile: what is committed last is to be of the generation that there is now
+        if (result && result->response.error_code == 0 && result->response.leader != result->response.member_id) {
+            generation_ = result->response.generation_id;
+            beat_scope_.reset();
+            beating_ = false;
+            ports_.events.on_heard();
+        }
+        return;
+    }
     if (!result) {
         join_failed(result.error().errc(), result.error(), now);
         return;
@@ -106,6 +118,7 @@ void ClassicMember::on_joined(CallResult<msg::JoinGroupResponse> result, TimePoi
         LogContext::cgrp, "JOINED", "group {}: member {}, generation {}, {}{}", config_.group_id, member_id_, generation_, assignor_,
         response.leader == member_id_ ? ", leads" : ""
     );
+    ports_.events.on_heard();
     if (response.leader != member_id_) {
         leader_ = false;
         unwatch_topics();
@@ -235,6 +248,7 @@ void ClassicMember::on_synced(CallResult<msg::SyncGroupResponse> result, TimePoi
         return;
     }
     beaten_ = now;
+    ports_.events.on_heard();
     for (const auto& assignor : assignors_)
         if (assignor->name() == assignor_)
             assignor->on_assignment(*given, {config_.group_id, generation_, member_id_, instance_});
@@ -288,6 +302,7 @@ void ClassicMember::join_failed(Errc code, const Error& error, TimePoint now) {
 
 void ClassicMember::retry_join(TimePoint now) {
     join_scope_.reset();
+    joining_ = false;
     not_before_ = probe::planted("forget_join_retry") ? never : now + backoff({config_.retry_backoff, config_.retry_backoff_max}, failures_++, rng_);
     begin_join(now);
 }

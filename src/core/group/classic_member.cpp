@@ -101,7 +101,8 @@ void ClassicMember::subscribe(std::vector<std::string> topics, const std::string
     } else if (!wants_in() && state_ == State::expelled) {
         become(State::out);
     } else if (!wants_in() && state_ != State::taking) { // whatever is under way is of no use any more
-        join_scope_.reset();
+        if (state_ != State::joining) // the coordinator may be about to count it in the next generation
+            join_scope_.reset();
         begin_join(now);
     }
     wake();
@@ -156,12 +157,13 @@ void ClassicMember::lose(const std::string& why) {
     reason_ = why;
     if (!held_.empty() && !probe::planted("keep_what_is_lost"))
         give_up(std::vector(held_), Rebalance::Kind::lost, cooperative());
+    ports_.events.on_heard();
 }
 
 void ClassicMember::forget_membership() {
     join_scope_.reset();
     beat_scope_.reset();
-    beating_ = leader_ = false;
+    joining_ = beating_ = leader_ = false;
     generation_ = -1;
     if (!probe::planted("keep_unknown_member_id"))
         member_id_.clear();
@@ -179,7 +181,7 @@ TimePoint ClassicMember::poll(TimePoint now) {
     TimePoint next = watch_polls(now, config_.heartbeat_interval);
     if (state_ == State::expelled)
         return never;
-    if (is_member() && state_ != State::joining) {
+    if (is_member() && state_ != State::joining && !joining_) {
         const TimePoint end = beaten_ + config_.session_timeout;
         if (now >= end) {
             lose(fmt::format("the coordinator has not answered within session.timeout.ms ({})", config_.session_timeout.count()));
@@ -233,6 +235,8 @@ void ClassicMember::beat(TimePoint now) {
 void ClassicMember::on_beaten(CallResult<msg::HeartbeatResponse> result, TimePoint now) {
     beating_ = false;
     wake();
+    if (state_ != State::electing && state_ != State::syncing) // in which commits are refused until it is over
+        ports_.events.on_heard();
     if (!result)
         return; // the session's end is watched
     switch (static_cast<Errc>(result->response.error_code)) {
@@ -293,6 +297,7 @@ void ClassicMember::leave(const std::string& reason) {
         );
     }
     forget_membership();
+    ports_.events.on_heard();
 }
 
 } // namespace ottla::core::group

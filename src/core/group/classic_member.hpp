@@ -100,6 +100,7 @@ private:
     Rng rng_;
     CallScope scope_;       ///< of this member's life
     CallScope join_scope_;  ///< of the join or sync under way
+    bool joining_ = false;  ///< a join is, maybe of a member that leaves meanwhile
     CallScope beat_scope_;
 
     State state_ = State::out;

@@ -47,7 +47,14 @@ void ConsumerMember::become(State to) {
 }
 
 Committer ConsumerMember::committer() const {
-    return epoch_ > 0 ? Committer{epoch_, member_id_, instance_} : Committer{-1, {}, instance_};
+    if (epoch_ <= 0)
+        return {-1, {}, instance_};
+    const bool is_old = epoch_ > 1 && probe::planted("old_epoch_in_commits");
+    return {is_old ? epoch_ - 1 : epoch_, member_id_, instance_};
+}
+
+bool ConsumerMember::may_commit() const {
+    return state_ == State::out || epoch_ > 0 || probe::planted("commit_as_nobody");
 }
 
 Membership::Phase ConsumerMember::phase() const {
@@ -146,7 +153,9 @@ TimePoint ConsumerMember::poll(TimePoint now) {
     }
     if (state_ == State::member)
         reconcile();
-    const bool may_beat = state_ != State::joining || !is_telling(); // what was lost is to be given up before
+    // Who joins has given up what was lost; who leaves does not join.
+    const bool may_join = state_ == State::joining && (!is_telling() || probe::planted("join_before_lost_is_gone"));
+    const bool may_beat = may_join || (state_ != State::joining && epoch_ != joins);
     if (!beating_ && !leaving_ && may_beat) {
         const TimePoint due = std::max(state_ == State::joining ? now : next_beat_, not_before_);
         if (now >= due)
@@ -178,8 +187,8 @@ ConsumerMember::Request ConsumerMember::next_request() {
     request.instance_id = instance_;
     if (epoch_ == joins)
         request.topic_partitions.emplace(); // it has nothing
-    else if ((says_all_ || says_owned_) && !is_telling())
-        say_owned(request);
+    else if (says_all_ || (says_owned_ && (!is_telling() || probe::planted("acknowledge_too_early"))))
+        say_owned(request); // always with all the rest: only then is the assignment told again
     if (!says_all_)
         return request;
     if (!config_.client_rack.empty())
@@ -196,7 +205,10 @@ ConsumerMember::Request ConsumerMember::next_request() {
 
 void ConsumerMember::say_owned(Request& request) const {
     auto& topics = request.topic_partitions.emplace();
-    for (const auto& [id, partition] : owned_) {
+    Owned all = owned_;
+    if (is_telling() && reconciling_ && !probe::planted("acknowledge_too_early"))
+        all.insert(before_.begin(), before_.end()); // what it gives up it still has
+    for (const auto& [id, partition] : all) {
         if (topics.empty() || topics.back().topic_id != id.first)
             topics.emplace_back().topic_id = id.first;
         topics.back().partitions.push_back(id.second);
@@ -224,7 +236,7 @@ void ConsumerMember::beat(TimePoint now) {
     next_beat_ = now + interval_;
     Request request = next_request();
     says_all_ = false;
-    if (request.topic_partitions)
+    if (request.topic_partitions && !is_telling())
         says_owned_ = false;
     send(std::move(request), beat_scope_, [this](CallResult<Response> result, TimePoint when) { on_beaten(std::move(result), when); });
 }
@@ -234,12 +246,14 @@ void ConsumerMember::on_beaten(CallResult<Response> result, TimePoint now) {
     wake();
     if (!result) {
         on_refused(result.error().errc(), result.error(), now);
+        ports_.events.on_heard();
         return;
     }
     Response& response = result->response;
     if (const auto code = static_cast<Errc>(response.error_code); code != Errc::no_error) {
         const std::string why = response.error_message.value_or(error_text(code));
         on_refused(code, Error(code, fmt::format("group {}: {}", config_.group_id, why)), now);
+        ports_.events.on_heard();
         return;
     }
     failures_ = 0;
@@ -256,8 +270,13 @@ void ConsumerMember::on_beaten(CallResult<Response> result, TimePoint now) {
     if (state_ == State::joining)
         become(State::member);
     ports_.events.on_heard();
-    if (!response.assignment)
+    if (!response.assignment) {
+        if (result->sent_before) { // and the answer that went lost may have told one
+            says_all_ = true;
+            beat_soon();
+        }
         return;
+    }
     target_.clear();
     for (const auto& topic : response.assignment->topic_partitions)
         for (const int32_t partition : topic.partitions)
@@ -269,6 +288,8 @@ void ConsumerMember::on_beaten(CallResult<Response> result, TimePoint now) {
 
 void ConsumerMember::on_refused(Errc code, const Error& error, TimePoint now) {
     says_all_ = says_owned_ = true; // what arrived of it is not known
+    if (code == Errc::group_id_not_found && epoch_ != joins)
+        code = Errc::unknown_member_id; // it was deleted, or became one of the other protocol: a member can begin it anew
     switch (code) {
     case Errc::fenced_member_epoch:
     case Errc::unknown_member_id:
@@ -284,12 +305,6 @@ void ConsumerMember::on_refused(Errc code, const Error& error, TimePoint now) {
             fmt::format("group {}: another consumer has come with group.instance.id {}", config_.group_id, *instance_)
         ));
         return;
-    case Errc::group_id_not_found: // it was deleted, or became one of the other protocol
-        if (state_ == State::member) {
-            lose(error.message());
-            become(State::joining);
-        }
-        break;
     default:
         break;
     }
@@ -326,8 +341,9 @@ void ConsumerMember::reconcile() {
             gone.push_back(partition);
     if (gone.empty() && fresh.empty())
         return;
-    owned_ = std::move(next);
-    says_owned_ = true;
+    before_ = std::exchange(owned_, std::move(next));
+    reconciling_ = true;
+    says_owned_ = !probe::planted("forget_to_acknowledge");
     std::sort(gone.begin(), gone.end());
     std::sort(fresh.begin(), fresh.end());
     if (!gone.empty())
@@ -340,6 +356,7 @@ void ConsumerMember::reconcile() {
 }
 
 void ConsumerMember::on_steps_done() {
+    reconciling_ = false;
     if (state_ == State::member && says_owned_)
         beat_soon(); // the coordinator waits for it, to give to others
 }
@@ -350,12 +367,13 @@ void ConsumerMember::lose(const std::string& why) {
     reason_ = why;
     beat_scope_.reset();
     beating_ = false;
-    epoch_ = joins;
+    if (!probe::planted("keep_epoch_when_fenced"))
+        epoch_ = joins;
     says_all_ = true;
-    says_owned_ = has_target_ = false;
+    says_owned_ = has_target_ = reconciling_ = false;
     target_.clear();
     owned_.clear();
-    if (!held_.empty())
+    if (!held_.empty() && !probe::planted("keep_when_fenced"))
         give_up(std::vector(held_), Rebalance::Kind::lost, true);
 }
 
@@ -386,9 +404,10 @@ void ConsumerMember::leave(std::optional<int32_t> epoch) {
         send_last(*epoch);
     epoch_ = joins;
     says_all_ = true;
-    says_owned_ = has_target_ = false;
+    says_owned_ = has_target_ = reconciling_ = false;
     owned_.clear();
     target_.clear();
+    ports_.events.on_heard();
 }
 
 void ConsumerMember::send_last(int32_t epoch) {

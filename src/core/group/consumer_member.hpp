@@ -36,7 +36,7 @@ public:
     void when_out(MoveOnlyFunction<void()> done) override;
     void rejoin(const std::string& reason) override;
     Committer committer() const override;
-    bool may_commit() const override { return state_ == State::out || epoch_ > 0; }
+    bool may_commit() const override;
     Phase phase() const override;
     const std::string& reason() const override { return reason_; }
 
@@ -87,6 +87,8 @@ private:
     std::vector<IdPartition> target_; ///< what the coordinator said last, sorted
     Owned owned_;                     ///< what it has, once the steps are done
     bool has_target_ = false;         ///< and not all of it has been done
+    Owned before_;                    ///< what it had, while the steps from there to `owned_` are under way
+    bool reconciling_ = false;        ///< they are
 
     Duration interval_;
     bool beating_ = false;

@@ -37,7 +37,7 @@ public:
     virtual void on_step(const Rebalance& step) = 0;
     /// What keeps this member from being in the group, and no retry alone will cure.
     virtual void on_trouble(const Error& error) = 0;
-    /// The coordinator has answered a heartbeat that may have told a new member epoch.
+    /// A heartbeat or a step of joining is over: the member may have a new epoch or generation, or none any more.
     virtual void on_heard() {}
 };
 

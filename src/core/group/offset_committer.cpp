@@ -8,7 +8,7 @@ namespace {
 
 constexpr int16_t first_in_cluster = 1;    // version 0 is of offsets in ZooKeeper
 constexpr int16_t first_with_instance = 7; // KIP-345
-constexpr int heartbeats_waited = 3;        // for a new member epoch
+constexpr int times_waited = 3;            // for the member to get on
 
 /// As the newest version has it.
 msg::OffsetCommitRequest
@@ -68,13 +68,19 @@ void replace(std::vector<CommittedOffset>& offsets, const std::vector<CommittedO
     }
 }
 
-/// All of it was refused so.
-bool is_stale(const msg::OffsetCommitResponse& response) {
-    return !response.topics.empty() && std::all_of(response.topics.begin(), response.topics.end(), [](const auto& topic) {
-        return std::all_of(topic.partitions.begin(), topic.partitions.end(), [](const auto& partition) {
-            return static_cast<Errc>(partition.error_code) == Errc::stale_member_epoch;
+/// Why all of it was refused, if that passes with the round of the group that is under way; else no_error.
+Errc passing_refusal(const msg::OffsetCommitResponse& response) {
+    if (response.topics.empty() || response.topics.front().partitions.empty())
+        return Errc::no_error;
+    const int16_t first = response.topics.front().partitions.front().error_code;
+    const auto code = static_cast<Errc>(first);
+    const bool passes = code == Errc::stale_member_epoch || code == Errc::illegal_generation || code == Errc::rebalance_in_progress;
+    const bool is_of_all = std::all_of(response.topics.begin(), response.topics.end(), [first](const auto& topic) {
+        return std::all_of(topic.partitions.begin(), topic.partitions.end(), [first](const auto& partition) {
+            return partition.error_code == first;
         });
     });
+    return passes && is_of_all ? code : Errc::no_error;
 }
 
 void read(const msg::OffsetCommitResponse& response, const std::string& group, std::vector<CommittedOffset>& offsets) {
@@ -111,7 +117,7 @@ void OffsetCommitter::commit(Committer who, std::vector<CommittedOffset> offsets
 }
 
 void OffsetCommitter::next() {
-    if (waiting_.empty() || stale_)
+    if (waiting_.empty() || refused_)
         return;
     running_ = std::move(waiting_.front());
     waiting_.pop_front();
@@ -148,10 +154,11 @@ void OffsetCommitter::on_response(msg::OffsetCommitResponse& response, const Top
 void OffsetCommitter::on_answer(CallResult<msg::OffsetCommitResponse> result) {
     Commit done = std::move(*running_);
     running_.reset();
-    if (result && latest_ && is_stale(result->response)) {
+    if (const Errc code = result && latest_ ? passing_refusal(result->response) : Errc::no_error; code != Errc::no_error) {
+        done.refused = code;
         done.refusal = std::move(result->response);
-        stale_ = std::move(done);
-        try_stale();
+        refused_ = std::move(done);
+        try_refused(false);
         return;
     }
     finish(std::move(done), std::move(result));
@@ -177,28 +184,29 @@ void OffsetCommitter::finish(Commit done, CallResult<msg::OffsetCommitResponse> 
 }
 
 void OffsetCommitter::on_heard() {
-    if (!stale_)
+    if (!refused_)
         return;
-    ++stale_->refused_in;
-    try_stale();
+    ++refused_->waited;
+    try_refused(true);
 }
 
-// The coordinator gives a member its next epoch with the answer to a heartbeat, which may be under way.
-void OffsetCommitter::try_stale() {
+// A member that gets from one generation or epoch to the next has its partitions all the while, and what is committed in the
+// name of the one before or in the midst of a round is refused.
+void OffsetCommitter::try_refused(bool has_heard) {
     Committer who = latest_();
-    const bool is_other = who.member != stale_->who.member || who.generation < 0;
-    if (is_other || stale_->refused_in >= heartbeats_waited) {
-        Commit done = std::move(*stale_);
-        stale_.reset();
+    const bool is_other = who.member != refused_->who.member || who.generation < 0;
+    if (is_other || refused_->waited >= times_waited) {
+        Commit done = std::move(*refused_);
+        refused_.reset();
         Answer<msg::OffsetCommitResponse> refusal{.response = std::move(done.refusal)};
         finish(std::move(done), std::move(refusal));
         return;
     }
-    if (who.generation == stale_->who.generation)
+    if (who.generation == refused_->who.generation && !(has_heard && refused_->refused == Errc::rebalance_in_progress))
         return;
-    stale_->who = std::move(who);
-    waiting_.push_front(std::move(*stale_));
-    stale_.reset();
+    refused_->who = std::move(who);
+    waiting_.push_front(std::move(*refused_));
+    refused_.reset();
     next();
 }
 

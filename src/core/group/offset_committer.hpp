@@ -43,12 +43,13 @@ public:
     uint64_t asked() const { return asked_; }
     /// Whether the first `count` of them have been answered. Others may follow all the time.
     bool answered(uint64_t count) const { return answered_ >= count; }
-    /// Who the member is now: a commit refused as of a stale member epoch is made again in that name.
+    /// Who the member is now: a commit refused since its group or member was just getting to the next generation or epoch is made
+    /// again in that name.
     void ask_latest(MoveOnlyFunction<Committer()> latest) { latest_ = std::move(latest); }
     /// From here on topics are named by their ids where `metadata`, which outlives this, knows them, so that what was read of a
     /// topic is not committed to one that was made anew by its name: unknown_topic_id.
     void name_by_ids(Metadata& metadata) { metadata_ = &metadata; }
-    /// The member may have a new epoch.
+    /// The member may have got on.
     void on_heard();
 
 private:
@@ -61,15 +62,16 @@ private:
         Committer who;
         std::vector<CommittedOffset> offsets;
         std::vector<Asked> all;
-        msg::OffsetCommitResponse refusal{}; ///< of a stale member epoch
-        int refused_in = 0;                  ///< so many heartbeats long
+        Errc refused = Errc::no_error; ///< last, since the group was in the midst of a round
+        msg::OffsetCommitResponse refusal{};
+        int waited = 0; ///< so often it was heard of the member since
     };
 
     void next();
     void on_response(msg::OffsetCommitResponse& response, const TopicIds& ids);
     void on_answer(CallResult<msg::OffsetCommitResponse> result);
     void finish(Commit done, CallResult<msg::OffsetCommitResponse> result);
-    void try_stale();
+    void try_refused(bool has_heard);
 
     Caller& caller_;
     const std::string group_;
@@ -79,7 +81,7 @@ private:
     MoveOnlyFunction<Committer()> latest_;
     Metadata* metadata_ = nullptr;
     std::optional<Commit> running_;
-    std::optional<Commit> stale_; ///< waits for the member's new epoch
+    std::optional<Commit> refused_; ///< waits for the member to get on
     std::deque<Commit> waiting_;
     uint64_t asked_ = 0;
     uint64_t answered_ = 0;

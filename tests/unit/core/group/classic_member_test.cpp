@@ -137,6 +137,19 @@ TEST_CASE("a coordinator that is not heard of for a session has another member b
     CHECK(world.take_log() == Lines{"lost t0 t1 t2"});
 }
 
+TEST_CASE("commits that wait for the end of a round hear of each step of the member, and of the end of its membership", "[group]") {
+    MemberWorld world;
+    world.settle();
+    CHECK(world.heard == 2); // joined, has its partitions
+    world.advance(3s);
+    world.beat();
+    CHECK(world.heard == 3);
+    world.advance(11s);
+    CHECK(world.take_log() == Lines{"lost t0 t1 t2"});
+    CHECK(world.heard == 4);
+    CHECK(world.member->committer().generation == -1);
+}
+
 TEST_CASE("an application that does not poll is out until it does", "[group]") {
     MemberWorld world;
     world.settle();
@@ -214,6 +227,24 @@ TEST_CASE("leaving: what is held is given up, then the coordinator is told; stat
     CHECK_FALSE(world.asks<msg::LeaveGroupRequest>());
     world.advance(20s);
     CHECK_FALSE(world.asks<msg::HeartbeatRequest>());
+}
+
+TEST_CASE("who leaves while it joins commits last in the generation that has begun meanwhile", "[group]") {
+    MemberWorld world(true);
+    world.settle();
+    world.member->rejoin("there is more");
+    world.run();
+    REQUIRE(world.asks<msg::JoinGroupRequest>());
+    world.subscribe({});
+    CHECK(world.take_log() == Lines{"revoke+ t0 t1 t2"});
+    CHECK(world.member->committer().generation == 1);
+    world.heard = 0;
+    world.join("me", 2, {}, false);
+    CHECK(world.heard == 1);
+    CHECK(world.member->committer().generation == 2);
+    CHECK_FALSE(world.asks<msg::SyncGroupRequest>());
+    world.step();
+    CHECK(world.asks<msg::LeaveGroupRequest>());
 }
 
 TEST_CASE("unsubscribing in the middle of a join ends it", "[group]") {

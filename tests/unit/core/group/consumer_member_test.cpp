@@ -108,6 +108,34 @@ TEST_CASE("who is fenced has lost its partitions, and joins anew under its name"
     CHECK(world.take_log() == Lines{"assign t1"});
 }
 
+TEST_CASE("whoever waits for a new epoch hears of each heartbeat, and of the end of the membership", "[group]") {
+    ConsumerMemberWorld world;
+    world.settle();
+    world.advance(1s);
+    world.heard = 0;
+    SECTION("fenced, and what was lost is not given up before the commits of the epoch that is over have been answered") {
+        world.refuse(Errc::fenced_member_epoch);
+        CHECK(world.heard == 1);
+        CHECK(world.member->committer().generation == -1);
+    }
+    SECTION("refused") {
+        world.refuse(Errc::unknown);
+        CHECK(world.heard == 1);
+    }
+    SECTION("unanswered") {
+        auto taken = world.caller.take<Beat>();
+        taken->second.deliver(core::CallError(Error(Errc::_timed_out)), world.now, false);
+        CHECK(world.heard == 1);
+    }
+    SECTION("out") {
+        world.answer(2);
+        world.subscribe({});
+        world.step();
+        CHECK(world.heard == 2);
+        CHECK(world.member->committer().generation == -1);
+    }
+}
+
 TEST_CASE("after an error the coordinator is told everything again", "[group]") {
     ConsumerMemberWorld world;
     world.settle();
@@ -127,6 +155,38 @@ TEST_CASE("after an error the coordinator is told everything again", "[group]") 
     CHECK(all.subscribed_topic_names);
     CHECK(ConsumerMemberWorld::owned(all) == "t0 t1 t2");
     CHECK(world.member->held().size() == 3);
+}
+
+TEST_CASE("when an answer went lost the assignment is asked for again", "[group]") {
+    ConsumerMemberWorld world;
+    world.settle();
+    world.advance(1s);
+    auto [beat, call] = world.take<Beat>();
+    Beat::Response response;
+    response.member_epoch = 3;
+    response.heartbeat_interval_ms = 1000;
+    world.caller.answer(call, response, world.now, true);
+    world.run();
+    const Beat all = world.answer(3, "t0 t1");
+    CHECK(all.subscribed_topic_names);
+    CHECK(all.rebalance_timeout_ms == 60'000);
+    CHECK(ConsumerMemberWorld::owned(all) == "t0 t1 t2");
+    CHECK(world.take_log() == Lines{"revoke t2"});
+}
+
+TEST_CASE("whoever tells everything in the midst of a step has what it gives up, and what it takes", "[group]") {
+    ConsumerMemberWorld world;
+    world.settle();
+    world.subscribe({"t", "u"});
+    world.answer(2, "t0 t1 u0");
+    world.advance(1s);
+    world.refuse(Errc::unknown);
+    world.advance(1s);
+    CHECK(ConsumerMemberWorld::owned(world.answer(2, "t0 t1 u0")) == "t0 t1 t2 u0");
+    world.step();
+    world.step();
+    CHECK(ConsumerMemberWorld::owned(world.answer(3)) == "t0 t1 u0");
+    CHECK(world.take_log() == Lines{"revoke t2", "trouble UNKNOWN", "assign u0"});
 }
 
 TEST_CASE("what no retry cures is told once, and tried on", "[group]") {
@@ -157,6 +217,30 @@ TEST_CASE("leaving is giving up, and then a last heartbeat", "[group]") {
     CHECK(world.member->state() == ConsumerMember::State::out);
     world.subscribe({"u"});
     CHECK(world.answer(7).member_epoch == 0);
+}
+
+TEST_CASE("who is fenced while it leaves does not join again to leave", "[group]") {
+    ConsumerMemberWorld world;
+    world.settle();
+    world.subscribe({});
+    world.advance(1s);
+    world.refuse(Errc::unknown_member_id);
+    world.advance(3s);
+    CHECK_FALSE(world.beats());
+    world.step();
+    CHECK(world.answer(-1).member_epoch == -1);
+    CHECK(world.member->state() == ConsumerMember::State::out);
+}
+
+TEST_CASE("a group that has become one of the other protocol is joined anew, and nobody is bothered", "[group]") {
+    ConsumerMemberWorld world;
+    world.settle();
+    world.advance(1s);
+    world.refuse(Errc::group_id_not_found);
+    CHECK(world.take_log() == Lines{"lost t0 t1 t2"});
+    world.step();
+    CHECK(world.refuse(Errc::group_id_not_found).member_epoch == 0); // which it is not for want of members
+    CHECK(world.take_log() == Lines{"trouble GROUP_ID_NOT_FOUND"});
 }
 
 TEST_CASE("a static member leaves for now", "[group]") {

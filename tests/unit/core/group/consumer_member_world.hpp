@@ -23,8 +23,6 @@ struct ConsumerMemberWorld : MembershipWorld<ConsumerMember> {
         MembershipWorld::on_step(plain);
     }
 
-    void on_heard() override { ++heard; }
-
     bool beats() const { return caller.waiting<Beat>() > 0; }
 
     /// The heartbeat that is under way, answered: `given` is as "t0 t1", none: no change.
@@ -76,8 +74,6 @@ struct ConsumerMemberWorld : MembershipWorld<ConsumerMember> {
         CHECK(owned(answer(2)) == "t0 t1 t2");
         take_log();
     }
-
-    int heard = 0;
 };
 
 } // namespace ottla::test

@@ -50,6 +50,8 @@ struct MembershipWorld : core::group::MemberEvents {
 
     void on_trouble(const Error& error) override { log.push_back("trouble " + error_name(error.errc())); }
 
+    void on_heard() override { ++heard; }
+
     static Uuid id_of(char topic) {
         Uuid id;
         id.bytes.back() = static_cast<uint8_t>(topic);
@@ -135,6 +137,7 @@ struct MembershipWorld : core::group::MemberEvents {
     std::map<std::string, int32_t> partitions{{"t", 3}, {"u", 1}};
     Lines log;
     int told = 0;
+    int heard = 0;
 };
 
 } // namespace ottla::test

@@ -201,3 +201,52 @@ TEST_CASE("a commit in a stale member epoch is made again in the next one", "[gr
         CHECK(world.done == Lines{"STALE_MEMBER_EPOCH t[0]=5 STALE_MEMBER_EPOCH"});
     }
 }
+
+TEST_CASE("a commit refused in the midst of a round is made again when the member has got on", "[group]") {
+    World world;
+    Committer now{2, "m"};
+    world.committer.ask_latest([&] { return now; });
+    world.commit({row("t", 0, 5)}, {2, "m"});
+    const auto refuse = [&](Errc code) {
+        auto [request, call] = world.take();
+        world.caller.answer(call, response_to(request, code), {});
+        return request.generation_id_or_member_epoch;
+    };
+
+    SECTION("to another generation, which may be known by then") {
+        now.generation = 3;
+        CHECK(refuse(Errc::illegal_generation) == 2);
+        CHECK(refuse(Errc::no_error) == 3);
+        CHECK(world.done == Lines{"NO_ERROR t[0]=5"});
+    }
+    SECTION("to another generation, which it hears of later") {
+        refuse(Errc::illegal_generation);
+        world.committer.on_heard();
+        CHECK_FALSE(world.caller.waiting<msg::OffsetCommitRequest>());
+        now.generation = 3;
+        world.committer.on_heard();
+        CHECK(refuse(Errc::no_error) == 3);
+        CHECK(world.done == Lines{"NO_ERROR t[0]=5"});
+    }
+    SECTION("to the end of the round") {
+        refuse(Errc::rebalance_in_progress);
+        CHECK_FALSE(world.caller.waiting<msg::OffsetCommitRequest>());
+        world.committer.on_heard();
+        CHECK(refuse(Errc::no_error) == 2);
+        CHECK(world.done == Lines{"NO_ERROR t[0]=5"});
+    }
+    SECTION("unless the round does not end") {
+        for (int i = 0; i < 3; ++i) {
+            CHECK(world.done.empty());
+            refuse(Errc::rebalance_in_progress);
+            world.committer.on_heard();
+        }
+        CHECK(world.done == Lines{"REBALANCE_IN_PROGRESS t[0]=5 REBALANCE_IN_PROGRESS"});
+    }
+    SECTION("unless it is another member by then") {
+        refuse(Errc::illegal_generation);
+        now = {1, "n"};
+        world.committer.on_heard();
+        CHECK(world.done == Lines{"ILLEGAL_GENERATION t[0]=5 ILLEGAL_GENERATION"});
+    }
+}
