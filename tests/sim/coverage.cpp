@@ -55,6 +55,9 @@ const std::vector<Machine> machines{
      {{0, 2}, {1, 0}, {1, 2}, {2, 0}, {2, 1}, {2, 3}, {2, 8, brief}, {3, 1}, {3, 2}, {3, 4}, {3, 5}, {3, 8},
       {4, 1, brief}, {4, 2}, {4, 5}, {4, 8, brief}, {5, 1}, {5, 2}, {5, 6}, {5, 8, brief}, {6, 0, brief}, {6, 1}, {6, 2},
       {6, 7}, {6, 8, brief}, {7, 1}, {7, 2}, {7, 8}}},
+    {"consumer_member", // core::group::ConsumerMember::State
+     {"out", "expelled", "joining", "member", "giving", "dead"},
+     {{0, 2}, {1, 0}, {1, 2}, {2, 1}, {2, 3}, {2, 4}, {3, 1}, {3, 2}, {3, 4}, {3, 5}, {4, 0}, {4, 1, brief}, {4, 2}}},
     {"verdict", // from: whether the batch is idempotent; to: core::produce::Verdict
      {"delivered", "retry", "refresh_retry", "split", "renumber", "fail", "fatal"},
      {{0, 0},

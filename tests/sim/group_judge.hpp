@@ -7,8 +7,11 @@
 #include <string>
 #include <vector>
 
+#include <ottla/msg/offset_commit.hpp>
+
 #include "sim/ledger.hpp"
 #include "sim/world.hpp"
+#include "wire/frame.hpp"
 
 namespace ottla::sim {
 
@@ -26,9 +29,10 @@ public:
 
     const std::vector<GroupMember*>& members() const { return members_; }
 
-    /// Nothing disturbs the group: nobody is lost, and nothing is worked on twice.
-    void expect_calm(bool exactly_once) {
+    /// Nothing disturbs the group: nobody loses partitions, and nothing is worked on twice.
+    void expect_calm(bool nobody_loses, bool exactly_once) {
         calm_ = true;
+        nobody_loses_ = nobody_loses;
         exactly_once_ = exactly_once;
     }
 
@@ -64,22 +68,32 @@ private:
         std::vector<std::string> values{}; ///< by offset, as far as somebody was given them
         std::vector<int> times{};          ///< worked off so often
         std::vector<Commit> commits{};     ///< as the coordinator has stored them
+        std::set<int64_t> again{};         ///< may be worked on once more
         int64_t low() const;               ///< the first that nobody has worked off
         int64_t committed() const { return commits.empty() ? 0 : commits.back().offset; }
     };
 
     void on_request(const Buffer& frame, bool stray);
+    void on_commit(const wire::RequestHead& head, bool stray);
+    bool comes_from_gone_leader(const msg::OffsetCommitRequest& request) const;
+    void on_heartbeat(const wire::RequestHead& head);
+    bool waits_for_name(const GroupMember& member) const;
     bool was_committed_since(const Read& read, TimePoint since, int64_t offset) const;
 
     World& world_;
     std::vector<GroupMember*> members_;
     bool calm_ = false;
+    bool nobody_loses_ = false;
     bool exactly_once_ = false;
     std::map<TopicPartition, Read> read_;
     /// A commit that has arrived may wait behind another request; what is stored is compared so often.
     static constexpr int looks_a_commit = 100;
     int looks_left_ = 0;
     std::set<std::pair<TopicPartition, int64_t>> stray_; ///< commits that arrived when their client had given them up
+    std::map<std::string, int32_t> epochs_; ///< that members of the new protocol spoke in last, by their ids
+    /// Given to another although its owner had yet to give them up, as happens when a group passes to the new protocol in the midst
+    /// of a cooperative round: the coordinator counts what the round assigns.
+    std::set<TopicPartition> given_twice_;
     uint64_t worked_off_ = 0;
 };
 

@@ -9,7 +9,8 @@ constexpr Duration between_calls = std::chrono::microseconds(20); // what an app
 constexpr Duration handler_patience = std::chrono::seconds(30);
 
 bool is_expected(const Error& error) {
-    return error.errc() == Errc::_max_poll_exceeded || error.errc() == Errc::_fatal; // fenced by its successor
+    return error.errc() == Errc::_max_poll_exceeded || error.errc() == Errc::_fatal || // fenced by its successor
+           error.errc() == Errc::unreleased_instance_id;                              // its predecessor is still there
 }
 
 } // namespace
@@ -59,6 +60,14 @@ void GroupMember::subscribe(std::vector<std::string> topics) {
     world_.note("{} subscribes to {}", name_, fmt::join(topics, " "));
     topics_ = topics;
     consumer_->subscribe(std::move(topics), handlers());
+}
+
+void GroupMember::unsubscribe() {
+    if (ended_ || wants_to_close_ || driver_->fatal())
+        return;
+    world_.note("{} unsubscribes", name_);
+    topics_.clear();
+    consumer_->unsubscribe();
 }
 
 void GroupMember::pause(Duration time) {
@@ -123,11 +132,28 @@ bool GroupMember::is_current() const {
     if (ended_ || !driver_->running())
         return false;
     const core::Committer who = driver_->committer();
+    // What a member of the new protocol has is bound to its membership, not to the epoch, which it may be the last to hear of.
+    if (const mock::ConsumerGroup* group = world_.cluster.consumer_groups().find(GroupJudge::group)) {
+        const mock::ConsumerMember* known = who.generation < 0 ? nullptr : group->find(who.member);
+        return known && (known->classic ? known->epoch == who.generation : known->epoch > 0);
+    }
     const mock::Group* group = world_.cluster.groups().find(GroupJudge::group);
     return group && who.generation == group->generation() &&
            std::any_of(group->members().begin(), group->members().end(), [&](const auto& member) {
                return member.id == who.member;
            });
+}
+
+bool GroupMember::is_granted(const TopicPartition& where) const {
+    if (speaks_new_protocol())
+        return true;
+    const mock::ConsumerGroup* group = world_.cluster.consumer_groups().find(GroupJudge::group);
+    const mock::ConsumerMember* known = group ? group->find(driver_->committer().member) : nullptr;
+    const mock::Topic* topic = world_.cluster.find_topic(where.topic);
+    if (!known || !topic)
+        return !group;
+    const mock::TopicIdPartition id{topic->id, where.partition};
+    return known->assigned.contains(id) || known->revoking.contains(id);
 }
 
 // --- the application's thread

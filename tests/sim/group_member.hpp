@@ -49,6 +49,7 @@ public:
 
     // --- what befalls it
     void subscribe(std::vector<std::string> topics);
+    void unsubscribe();
     /// The application does nothing for a while; its consumer's loop goes on.
     void pause(Duration time);
     /// It does nothing ever again.
@@ -63,10 +64,14 @@ public:
     const std::vector<std::string>& topics() const { return topics_; }
     const std::map<TopicPartition, Held>& held() const { return held_; }
     const Held* holds(const TopicPartition& where) const;
-    bool cooperative() const { return config_.assignors.starts_with("cooperative"); }
+    bool speaks_new_protocol() const { return config_.group_protocol == config::GroupProtocol::consumer; }
+    /// What it holds changes part by part.
+    bool cooperative() const { return speaks_new_protocol() || config_.assignors.starts_with("cooperative"); }
     const std::string& instance() const { return config_.group_instance_id; }
     /// The coordinator counts it in its generation.
     bool is_current() const;
+    /// The coordinator counts the partition as its own: not so only of members of the classic protocol in a group of the new one.
+    bool is_granted(const TopicPartition& where) const;
     /// It runs and will go on.
     bool works() const { return !ended_ && !hung_ && !wants_to_close_; }
     /// The process is there.

@@ -15,8 +15,19 @@ namespace {
 
 constexpr size_t most_members = 8;
 
+enum class Speaks {
+    classic,
+    consumer, ///< the protocol of KIP-848
+    both,     ///< some members the one, some the other
+};
+
+constexpr std::string_view name_of(Speaks speaks) {
+    return speaks == Speaks::classic ? "classic" : speaks == Speaks::consumer ? "consumer" : "both protocols";
+}
+
 /// What members of one group have in common, drawn before anything happens.
 struct Plan {
+    Speaks speaks = Speaks::classic;
     std::string assignors;
     bool calm = false; ///< only what a group does by itself, and all leave properly
     bool exactly_once = false;
@@ -32,11 +43,13 @@ Plan draw(World& world, bool trouble) {
     static constexpr std::array assignors{
         "range",  "roundrobin", "sticky", "range,roundrobin", "cooperative-sticky", "cooperative-sticky", "cooperative-sticky"};
     Plan plan;
+    plan.speaks = world.chance(50) ? Speaks::classic : world.chance(60) ? Speaks::consumer : Speaks::both;
     plan.assignors = assignors[world.rng.below(assignors.size())];
     plan.calm = !trouble || world.chance(15);
-    plan.exactly_once = plan.calm && world.chance(70);
+    // Members of the classic protocol that are behind when the last one of the new protocol goes are left behind.
+    plan.exactly_once = plan.calm && plan.speaks != Speaks::both && world.chance(70);
     plan.static_members = world.chance(70) ? 0 : world.chance(50) ? 100 : 50;
-    plan.topics_grow = world.chance(30);
+    plan.topics_grow = world.chance(40);
     plan.span = world.ms_between(300, world.chance(70) ? 3000 : 8000);
     plan.messages = world.between(1, world.chance(30) ? 150 : 60);
     plan.session = world.ms_between(300, 2000);
@@ -82,10 +95,24 @@ private:
 
 World* GroupWorld::current_ = nullptr;
 
-mock::GroupOptions group_options() { return {.shortest_session = 10ms}; }
+WorldOptions world_options(const RunOptions& options) {
+    Rng rng(~options.seed); // the world's own is not there yet
+    mock::ConsumerGroupOptions consumers;
+    consumers.session_timeout = std::chrono::milliseconds(300 + rng.below(1700));
+    consumers.heartbeat_interval = std::max<std::chrono::milliseconds>(20ms, consumers.session_timeout / (3 + rng.below(6)));
+    if (rng.below(4) == 0)
+        consumers.heartbeat_interval = std::chrono::milliseconds(10 + rng.below(40));
+    consumers.takes_older_epochs = rng.below(2) == 0;
+    return {
+        .seed = options.seed,
+        .transcript_lines = options.transcript_lines,
+        .groups = {.shortest_session = 10ms},
+        .consumer_groups = consumers,
+    };
+}
 
 GroupWorld::GroupWorld(const RunOptions& options)
-    : world_({.seed = options.seed, .transcript_lines = options.transcript_lines, .groups = group_options()})
+    : world_(world_options(options))
     , trouble_wanted_(options.trouble)
     , brokers_(static_cast<int>(world_.between(1, 4)))
     , plan_((world_.add_brokers(brokers_), draw(world_, options.trouble)))
@@ -105,7 +132,7 @@ GroupWorld::GroupWorld(const RunOptions& options)
     producer_ = std::make_unique<ProducerClient>(world_, ledger_, config, world_.rng.next());
     trouble_.add(producer_->loop());
     if (plan_.calm)
-        judge_.expect_calm(plan_.exactly_once);
+        judge_.expect_calm(plan_.speaks != Speaks::both, plan_.exactly_once);
 }
 
 config::ClientConfig GroupWorld::config_of_member() {
@@ -121,6 +148,10 @@ config::ClientConfig GroupWorld::config_of_member() {
     config.heartbeat_interval = std::max<std::chrono::milliseconds>(20ms, plan_.session / world_.between(3, 8));
     if (plan_.calm && world_.chance(50)) // often enough to come between the steps of a rebalance
         config.heartbeat_interval = world_.ms_between(10, 50);
+    if (plan_.speaks == Speaks::consumer || (plan_.speaks == Speaks::both && world_.chance(50))) {
+        config.group_protocol = config::GroupProtocol::consumer;
+        config.group_remote_assignor = world_.chance(50) ? "" : world_.chance(50) ? "uniform" : "range";
+    }
     config.max_poll_interval = plan_.longest_interval;
     config.auto_commit_interval = world_.chance(plan_.calm ? 50 : 20) ? world_.ms_between(1, 20) : world_.ms_between(20, 800);
     config.fetch_wait_max = world_.ms_between(20, 400);
@@ -169,7 +200,7 @@ GroupMember& GroupWorld::start(std::string instance, std::vector<std::string> to
     config.enable_auto_offset_store = style.committing != MemberStyle::Committing::stored;
     world_.note(
         "{} starts{}{}: {}, commits {}", name, config.group_instance_id.empty() ? "" : " as ", config.group_instance_id,
-        config.assignors, static_cast<int>(style.committing)
+        config.group_protocol == config::GroupProtocol::consumer ? "consumer" : config.assignors, static_cast<int>(style.committing)
     );
     members_.push_back(std::make_unique<GroupMember>(world_, judge_, name, std::move(config), style));
     trouble_.add(members_.back()->loop());
@@ -212,8 +243,14 @@ void GroupWorld::act() {
     } else if (what < 32) {
         member->close();
     } else if (what < 38) {
-        if (member->instance().empty())
+        if (!member->instance().empty())
+            return;
+        if (world_.chance(30)) {
+            member->unsubscribe();
+            world_.queue.after(world_.within(world_.chance(50) ? 5ms : 300ms), [this, member] { member->subscribe(some_topics()); });
+        } else {
             member->subscribe(some_topics());
+        }
     } else if (what < 42) {
         if (plan_.topics_grow)
             grow();
@@ -269,7 +306,9 @@ void GroupWorld::keep_producing(int64_t left) {
 
 void GroupWorld::settle() {
     trouble_.heal();
-    if (working() == 0)
+    // Who takes over a group that has just passed to the classic protocol does not know that it was to rebalance.
+    const bool may_wait_for_somebody = plan_.speaks == Speaks::both && !world_.cluster.consumer_groups().find(GroupJudge::group);
+    if (working() == 0 || may_wait_for_somebody)
         start({}, some_topics());
     producer_->begin_flush();
     const auto look = [&] {
@@ -315,16 +354,23 @@ void GroupWorld::end() {
 
 RunResult GroupWorld::run() {
     world_.note(
-        "{} brokers, {}, session {} ms, max.poll.interval.ms {}{}{}", brokers_, plan_.assignors, plan_.session.count(),
+        "{} brokers, {}, {}, session {} ms, max.poll.interval.ms {}{}{}", brokers_, name_of(plan_.speaks), plan_.assignors, plan_.session.count(),
         plan_.longest_interval.count(), plan_.calm ? ", calm" : "", plan_.exactly_once ? ", once" : ""
     );
     end_ = world_.now() + plan_.span;
     if (!plan_.calm)
-        trouble_.begin({.until = end_, .group = GroupJudge::group});
+        trouble_.begin(
+            {.until = end_,
+             .group = GroupJudge::group,
+             .classic_members = plan_.speaks != Speaks::consumer,
+             .consumer_members = plan_.speaks != Speaks::classic}
+        );
     for (int64_t left = world_.between(1, world_.chance(30) ? most_members : 3); left > 0; --left)
         world_.queue.after(world_.within(world_.chance(50) ? 1ms : plan_.span), [this] { start({}, some_topics()); });
     for (int64_t left = world_.between(0, world_.chance(30) ? 20 : 6); left > 0; --left)
         world_.queue.after(world_.within(plan_.span), [this] { act(); });
+    if (plan_.topics_grow)
+        world_.queue.after(world_.within(plan_.span), [this] { grow(); });
     keep_producing(plan_.messages);
     world_.run_until(end_ + 1ns, [&] {
         judge_.look();

@@ -53,6 +53,12 @@ constexpr PlantedBug bugs[] = {
     {"old_beat_counts", "the answer to a heartbeat of the generation before counts"},
     {"never_expelled", "an application may stop polling and stay in the group"},
     {"forget_join_retry", "nothing wakes a member that is to try again to join"},
+    {"acknowledge_too_early", "a member of the new protocol tells what it gives up before its application has"},
+    {"forget_to_acknowledge", "a member of the new protocol does not tell that it has given up partitions"},
+    {"keep_when_fenced", "an application is not told what its member lost when it was fenced (new protocol)"},
+    {"keep_epoch_when_fenced", "a fenced member comes again in its old epoch"},
+    {"join_before_lost_is_gone", "a fenced member joins again while its application still has what was lost"},
+    {"old_epoch_in_commits", "commits name the member epoch before"},
     {"fetch_position_after_cut", "a fetch that failed moves the position"},
 };
 

@@ -90,6 +90,19 @@ const std::array group_apis{
         {coordinator_load_in_progress, not_coordinator, unstable_offset_commit}},
 };
 
+const GroupApi commits_by_epoch{
+    msg::ApiKey::offset_commit,
+    {coordinator_load_in_progress, coordinator_not_available, not_coordinator, request_timed_out, unknown_member_id,
+     stale_member_epoch}};
+const GroupApi consumer_heartbeat{
+    msg::ApiKey::consumer_group_heartbeat,
+    {coordinator_load_in_progress, coordinator_not_available, not_coordinator, unknown_member_id, fenced_member_epoch}};
+
+bool is_of_classic_members(const GroupApi& api) {
+    return api.key == msg::ApiKey::join_group || api.key == msg::ApiKey::sync_group || api.key == msg::ApiKey::heartbeat ||
+           api.key == msg::ApiKey::leave_group;
+}
+
 } // namespace
 
 void Trouble::begin(const Options& options) {
@@ -373,7 +386,10 @@ bool Trouble::strike_request(Fault fault) {
 
 bool Trouble::strike_group(Fault fault, int32_t broker, int count) {
     using Kind = mock::Faults::Kind;
-    const GroupApi& api = world_.chance(30) ? commits : group_apis[world_.rng.below(group_apis.size())];
+    const GroupApi* hit = world_.chance(30) ? &commits : &group_apis[world_.rng.below(group_apis.size())];
+    if (options_.consumer_members && (!options_.classic_members || world_.chance(50)))
+        hit = hit == &commits || hit->key == commits.key ? &commits_by_epoch : is_of_classic_members(*hit) ? &consumer_heartbeat : hit;
+    const GroupApi& api = *hit;
     const int16_t key = number(api.key);
     const bool is_error = fault == Fault::error && !api.passing.empty();
     if (!is_error && fault != Fault::drop_request && fault != Fault::drop_answer)

@@ -19,6 +19,8 @@ public:
         bool fatal_errors = false;
         std::string transactional_id{}; ///< set: its coordinator suffers too
         std::string group{};            ///< likewise
+        bool classic_members = true;    ///< of the group: they speak the classic protocol
+        bool consumer_members = false;  ///< they speak the new one (KIP-848)
     };
 
     Trouble(World& world, std::vector<ClientLoop*> loops)

@@ -7,14 +7,15 @@ namespace {
 
 constexpr int64_t start_ms = 1'700'000'000'000; // what the realtime clock says when a world begins
 
-mock::CoreOptions cluster_options(Rng& rng, mock::GroupOptions groups) {
+mock::CoreOptions cluster_options(Rng& rng, const WorldOptions& options) {
     return {
         .auto_create_topics = true,
         .default_partitions = 3,
         .default_replication_factor = 1,
         .first_sequence =
             rng.below(2) ? mock::ProducerTable::FirstSequence::any : mock::ProducerTable::FirstSequence::zero,
-        .groups = groups,
+        .groups = options.groups,
+        .consumer_groups = options.consumer_groups,
         .seed = rng.next(),
         .start_timestamp_ms = start_ms,
         .start = EventQueue::start,
@@ -39,7 +40,7 @@ World::World(WorldOptions options)
     , transcript(options.transcript_lines)
     , tap([this](const std::string& what) { violate("{}", what); })
     , network(queue, rng, transcript, faults, tap, style(rng))
-    , cluster(cluster_options(rng, options.groups), network)
+    , cluster(cluster_options(rng, options), network)
     , precise_before_(accumulator::PartitionBuffer::precise_now)
     , coarse_before_(accumulator::Accumulator::coarse_now_ms) {
     current_ = this;

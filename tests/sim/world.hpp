@@ -18,6 +18,7 @@ struct WorldOptions {
     uint64_t seed = 1;
     size_t transcript_lines = 0; ///< kept as text
     mock::GroupOptions groups{};
+    mock::ConsumerGroupOptions consumer_groups{};
 };
 
 class World {
