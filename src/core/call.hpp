@@ -34,7 +34,7 @@ struct Controller {};
 using Route = std::variant<AnyBroker, Node, Leader, Coordinator, Controller>;
 
 /// A broker answers a connection strictly in order, so requests that may wait long have connections of their own.
-enum class Lane : uint8_t { general, produce, fetch, group };
+enum class Lane : uint8_t { general, produce, fetch, fetch_beside, group };
 
 /// The code if a coordinator says with it that it has moved or is coming up, which is the router's to see to; else no error.
 inline Errc if_coordinator_moved(Errc code) {

@@ -157,3 +157,30 @@ TEST_CASE("a broker at which nothing is left to read keeps no session", "[mock][
     consumer.assign({});
     CHECK(kept(0, 0));
 }
+
+TEST_CASE("a seek does not wait for what waits at the broker", "[mock][consumer]") {
+    ConsumerWorld world;
+    world.cluster.create_topic("t", 2);
+    for (int32_t p = 0; p < 2; ++p)
+        world.fill("t", p, 2, "p" + std::to_string(p) + "-");
+    Consumer consumer(world.config({{"fetch.wait.max.ms", "60000"}}));
+    consumer.assign(all_of("t", 2));
+    CHECK(values_of(consumer, 4).size() == 4);
+    const auto fetches = [&](uint64_t count) { return comes([&] { return world.cluster.request_count(fetch) >= count; }) && world.cluster.request_count(fetch) == count; };
+    REQUIRE(fetches(2)); // the second one waits
+    const auto connections = world.cluster.connection_count();
+    consumer.seek({.topic = "t", .partition = 0, .offset = 1});
+    CHECK(values_of(consumer, 1) == Values{"p0-1"});
+    CHECK(fetches(4)); // another one found that this was all
+    CHECK(world.cluster.connection_count() == connections + 1);
+    consumer.pause({{"t", 1}});
+    consumer.seek({.topic = "t", .partition = 1, .offset = 1});
+    CHECK_FALSE(consumer.poll(50ms));
+    consumer.resume({{"t", 1}});
+    CHECK(values_of(consumer, 1) == Values{"p1-1"});
+    CHECK(world.cluster.connection_count() == connections + 1);
+    world.fill("t", 0, 1, "new"); // ends the wait: all are in the session again
+    CHECK(values_of(consumer, 1) == Values{"new0"});
+    world.fill("t", 1, 1, "new");
+    CHECK(values_of(consumer, 1) == Values{"new0"});
+}

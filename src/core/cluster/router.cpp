@@ -360,7 +360,7 @@ void Router::open(const PeerKey& key, Peer& peer, TimePoint now) {
         .max_idle = config_.connections_max_idle,
         .max_response = static_cast<size_t>(config_.receive_message_max_bytes),
         .max_in_flight = static_cast<size_t>(config_.max_in_flight),
-        .read_ahead = key.lane == Lane::fetch ? size_t{4096} : FrameReader::block_size,
+        .read_ahead = key.lane == Lane::fetch || key.lane == Lane::fetch_beside ? size_t{4096} : FrameReader::block_size,
         .assumed_versions = {},
     };
     const auto old = assumed_old_.find(peer.address);

@@ -29,6 +29,7 @@ bool is_lasting(Errc error) {
 void Fetcher::on_fetch(int32_t node, bool left_out, CallResult<FetchAnswer> result, TimePoint now) {
     Leader& leader = leaders_[node];
     leader.in_flight = false;
+    leader.hurried.clear(); // the next request is theirs
     reserved_ -= std::exchange(leader.reserved, 0);
     Error failure = result ? Error() : Error(result.error());
     if (result && result->response.error_code != 0)
@@ -38,33 +39,9 @@ void Fetcher::on_fetch(int32_t node, bool left_out, CallResult<FetchAnswer> resu
     leader.failures = 0;
     leader.version = result->version;
 
-    FetchAnswer& answer = result->response;
-    const bool by_id = result->version >= first_by_id;
-    if (answer.throttle_time_ms > 0)
-        leader.not_before = now + std::chrono::milliseconds(answer.throttle_time_ms);
-    for (const auto& broker : answer.node_endpoints)
-        if (broker.port > 0 && broker.port <= 65535)
-            metadata_.hint_broker(
-                {broker.node_id, broker.host, static_cast<uint16_t>(broker.port), broker.rack.value_or("")}
-            );
-    leader.session.on_answer(answer.session_id, by_id);
-    CountFrames count(memory_.get());
-    for (auto& topic : answer.responses)
-        for (auto& data : topic.partitions)
-            for (Buffer& piece : data.records.pieces)
-                piece = count(std::move(piece));
-
-    bool any_records = false;
-    for (const auto& topic : answer.responses)
-        for (const auto& data : topic.partitions) {
-            auto* held = leader.session.answered(by_id, topic.topic, topic.topic_id, data.partition_index);
-            if (!held)
-                continue; // nobody asked
-            held->marks = data.error_code == 0 ? FetchSession::Marks{data.high_watermark, data.last_stable_offset, data.log_start_offset}
-                                               : FetchSession::Marks{};
-            if (Partition* partition = find_read(*held, node))
-                any_records |= on_partition(*partition, data, {node, result->version, held->line.leader_epoch}, now);
-        }
+    if (result->response.throttle_time_ms > 0)
+        leader.not_before = now + std::chrono::milliseconds(result->response.throttle_time_ms);
+    const bool any_records = take_answer(leader.session, *result, node, now);
     leader.session.each_unanswered([&](const FetchSession::Held& held) {
         Partition* partition = held.marks.high_watermark >= 0 ? find_read(held, node) : nullptr;
         if (!partition)
@@ -76,6 +53,35 @@ void Fetcher::on_fetch(int32_t node, bool left_out, CallResult<FetchAnswer> resu
         leader.short_wait = std::min<Duration>(leader.short_wait * 2, config_.fetch_wait_max);
     else
         leader.short_wait = Duration::zero();
+}
+
+bool Fetcher::take_answer(FetchSession& session, Answer<FetchAnswer>& result, int32_t node, TimePoint now) {
+    FetchAnswer& answer = result.response;
+    const bool by_id = result.version >= first_by_id;
+    for (const auto& broker : answer.node_endpoints)
+        if (broker.port > 0 && broker.port <= 65535)
+            metadata_.hint_broker(
+                {broker.node_id, broker.host, static_cast<uint16_t>(broker.port), broker.rack.value_or("")}
+            );
+    session.on_answer(answer.session_id, by_id);
+    CountFrames count(memory_.get());
+    for (auto& topic : answer.responses)
+        for (auto& data : topic.partitions)
+            for (Buffer& piece : data.records.pieces)
+                piece = count(std::move(piece));
+
+    bool any_records = false;
+    for (const auto& topic : answer.responses)
+        for (const auto& data : topic.partitions) {
+            auto* held = session.answered(by_id, topic.topic, topic.topic_id, data.partition_index);
+            if (!held)
+                continue; // nobody asked
+            held->marks = data.error_code == 0 ? FetchSession::Marks{data.high_watermark, data.last_stable_offset, data.log_start_offset}
+                                               : FetchSession::Marks{};
+            if (Partition* partition = find_read(*held, node))
+                any_records |= on_partition(*partition, data, {node, result.version, held->line.leader_epoch}, now);
+        }
+    return any_records;
 }
 
 // The partition that still waits for what the line asked.

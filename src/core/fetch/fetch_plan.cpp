@@ -6,7 +6,6 @@
 namespace ottla::core {
 namespace {
 
-constexpr int16_t last_by_name = 12; // from 13 on, topics go by id alone (KIP-516)
 constexpr int16_t first_with_sessions = 7; // KIP-227
 
 /// What brokers that do not know of last epochs can be sent.
@@ -32,9 +31,13 @@ void Fetcher::touch(Partition& partition) {
             ++leaders_[node].placed;
         partition.placed = node;
         partition.touched = false;
+        partition.fresh = true;
     }
     if (partition.placed >= 0 && !std::exchange(partition.touched, true))
         leaders_[partition.placed].touched.push_back(partition.stream);
+    if (partition.fresh && partition.placed >= 0 && partition.state == State::reading)
+        if (Leader& leader = leaders_[partition.placed]; leader.in_flight)
+            leader.hurried.push_back(partition.stream);
 }
 
 void Fetcher::set_starved(Partition& partition, bool starved) {
@@ -91,18 +94,19 @@ void Fetcher::settle(int32_t node, Leader& leader, Partition& partition, TimePoi
         set_starved(partition, reads && is_starved(partition));
     if (!reads || partition.starved)
         return leader.session.take_out(partition.stream);
-    leader.session.put(
-        partition.where,
-        partition.topic_id,
-        {
-            .stream = partition.stream,
-            .offset = partition.offset,
-            .max_bytes = static_cast<int32_t>(partition.max_bytes),
-            .leader_epoch = partition.leader_epoch,
-            .last_epoch = partition.epoch,
-            .served = partition.served,
-        }
-    );
+    partition.fresh = false;
+    leader.session.put(partition.where, partition.topic_id, line_of(partition));
+}
+
+FetchLine Fetcher::line_of(const Partition& partition) const {
+    return {
+        .stream = partition.stream,
+        .offset = partition.offset,
+        .max_bytes = static_cast<int32_t>(partition.max_bytes),
+        .leader_epoch = partition.leader_epoch,
+        .last_epoch = partition.epoch,
+        .served = partition.served,
+    };
 }
 
 TimePoint Fetcher::plan_fetches(TimePoint now) {
@@ -112,8 +116,11 @@ TimePoint Fetcher::plan_fetches(TimePoint now) {
     bool starving = false;
     for (auto& entry : leaders_) {
         Leader& leader = entry.second;
-        if (leader.in_flight)
+        if (leader.in_flight) {
+            if (!leader.hurried.empty() && !leader.beside)
+                next = std::min(next, plan_beside(entry.first, leader, now));
             continue;
+        }
         starving |= leader.starved != 0;
         if (leader.placed == 0)
             end_session(entry.first, leader, config_.socket_timeout);
@@ -137,7 +144,7 @@ TimePoint Fetcher::plan_fetches(TimePoint now) {
             apply_credits(FetchSink::Wake::on_next_credit);
             return credits_.empty() ? next : plan_fetches(now);
         }
-        send_fetch(entry->first, entry->second, max_bytes);
+        send_fetch(entry->first, entry->second, max_bytes, now);
     }
     return next;
 }
@@ -153,7 +160,7 @@ int64_t Fetcher::allowance() {
     return std::min({most, one, room});
 }
 
-void Fetcher::send_fetch(int32_t node, Leader& leader, int64_t max_bytes) {
+void Fetcher::send_fetch(int32_t node, Leader& leader, int64_t max_bytes, TimePoint now) {
     using namespace std::chrono;
     auto wait = config_.fetch_wait_max;
     const bool left_out = leader.starved != 0;
@@ -162,32 +169,35 @@ void Fetcher::send_fetch(int32_t node, Leader& leader, int64_t max_bytes) {
             leader.short_wait = milliseconds(10);
         wait = std::min(wait, duration_cast<milliseconds>(leader.short_wait));
     }
-    msg::FetchRequest request;
-    request.max_wait_ms = static_cast<int32_t>(wait.count());
-    request.min_bytes = config_.fetch_min_bytes;
-    request.max_bytes = static_cast<int32_t>(max_bytes);
+    msg::FetchRequest request = request_of(wait, max_bytes);
     leader.reserved = max_bytes;
     reserved_ += max_bytes;
-    request.isolation_level = config_.isolation == config::Isolation::read_committed ? 1 : 0;
-    request.rack_id = config_.client_rack;
     leader.session.write(request);
     leader.in_flight = true;
-    CallOptions options{
-        .timeout = config_.socket_timeout + wait, .lane = Lane::fetch, .client = client_, .retry = false};
+    leader.asked = now;
+    CallOptions options{.timeout = config_.socket_timeout + wait, .lane = Lane::fetch, .client = client_, .retry = false};
     if (leader.session.by_name())
         options.max_version = last_by_name;
+    send(node, std::move(request), options, leader.version, [this, node, left_out](CallResult<FetchAnswer> result, TimePoint when) {
+        on_fetch(node, left_out, std::move(result), when);
+        wake();
+    });
+}
+
+msg::FetchRequest Fetcher::request_of(Duration wait, int64_t max_bytes) const {
+    msg::FetchRequest request;
+    request.max_wait_ms = static_cast<int32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(wait).count());
+    request.min_bytes = config_.fetch_min_bytes;
+    request.max_bytes = static_cast<int32_t>(max_bytes);
+    request.isolation_level = config_.isolation == config::Isolation::read_committed ? 1 : 0;
+    request.rack_id = config_.client_rack;
+    return request;
+}
+
+void Fetcher::send(int32_t node, msg::FetchRequest request, CallOptions options, int16_t last_version, Reply<FetchAnswer> reply) {
     call<msg::FetchRequest>(
-        caller_,
-        Node{node},
-        std::move(request),
-        options,
-        scope_,
-        [this, node, left_out](CallResult<FetchAnswer> result, TimePoint now) {
-            on_fetch(node, left_out, std::move(result), now);
-            wake();
-        },
-        nullptr,
-        leader.version < first_telling_truncation ? adapted : nullptr
+        caller_, Node{node}, std::move(request), options, scope_, std::move(reply), nullptr,
+        last_version < first_telling_truncation ? adapted : nullptr
     );
 }
 
@@ -196,11 +206,9 @@ void Fetcher::send_fetch(int32_t node, Leader& leader, int64_t max_bytes) {
 // Best effort: a broker drops the sessions that it has no room for. A request that is under way may wait there for long, so the
 // end goes another way then.
 void Fetcher::end_session(int32_t node, Leader& leader, Duration limit) {
-    msg::FetchRequest request;
+    msg::FetchRequest request = request_of(Duration::zero(), config_.fetch_max_bytes);
     if (!leader.session.write_end(request))
         return;
-    request.max_wait_ms = 0;
-    request.min_bytes = 0;
     ++ending_;
     call<msg::FetchRequest>(
         caller_,

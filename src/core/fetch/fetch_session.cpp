@@ -112,11 +112,10 @@ void FetchSession::write(msg::FetchRequest& request) {
 }
 
 bool FetchSession::write_end(msg::FetchRequest& request) {
-    constexpr int32_t last_epoch = -1;
     if (id_ == 0 || epoch_ == 0)
         return false;
     request.session_id = id_;
-    request.session_epoch = last_epoch;
+    request.session_epoch = no_session;
     begin_anew(0);
     return true;
 }

@@ -30,6 +30,9 @@ struct FetchLine {
 
 class FetchSession {
 public:
+    /// As the epoch of a request: it ends the session that it names, and begins none.
+    static constexpr int32_t no_session = -1;
+
     /// What a broker says of a partition with records or without. It does not repeat itself.
     struct Marks {
         int64_t high_watermark = -1;

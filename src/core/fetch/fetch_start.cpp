@@ -166,6 +166,7 @@ void Fetcher::on_offset(Partition& partition, Errc error, int64_t offset, int32_
         partition.checked_under = partition.leader_epoch;
         partition.offset = offset;
         partition.become(State::reading);
+        partition.fresh = true;
         touch(partition);
         log_.debug(
             LogContext::fetch,

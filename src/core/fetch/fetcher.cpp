@@ -91,6 +91,7 @@ void Fetcher::resume(StreamId stream) {
         return;
     partition->paused = false;
     waiting_bytes_ += partition->waiting_bytes;
+    partition->fresh = true;
     touch(*partition);
     wake();
 }

@@ -45,6 +45,8 @@ struct FetchStart {
 
 /// From this version on answers to Fetch tell that the log was truncated (KIP-595).
 inline constexpr int16_t first_telling_truncation = 12;
+/// From the next one on, topics go by id alone (KIP-516).
+inline constexpr int16_t last_by_name = 12;
 
 class Fetcher final : public Core {
 public:
@@ -131,6 +133,7 @@ private:
         uint64_t served = 0; ///< number of the last answer that brought records: who waits longest goes first
         int32_t placed = -1;  ///< the broker in whose session it is, or will be with the next request
         bool touched = false; ///< listed there as changed
+        bool fresh = false;   ///< reading begins, and was not asked for yet in that session
         bool starved = false; ///< left out there for lack of demand
 
         int32_t node() const { return replica >= 0 ? replica : leader; }
@@ -139,6 +142,12 @@ private:
             probe::step("position", state, to);
             state = to;
         }
+    };
+
+    /// A request beside the one under way, for those who would have to wait for its answer.
+    struct Beside {
+        FetchSession session{}; ///< what it asks; brokers keep none
+        int64_t reserved = 0;
     };
 
     struct Leader {
@@ -153,6 +162,9 @@ private:
         FetchSession session{};
         std::vector<StreamId> touched{}; ///< to be looked at before the next request
         size_t starved = 0;              ///< partitions left out
+        std::vector<StreamId> hurried{}; ///< fresh ones that came while a request was under way
+        TimePoint asked{};               ///< when that left
+        std::unique_ptr<Beside> beside{}; ///< under way
         size_t placed = 0;               ///< partitions, also those that are not read at present
     };
 
@@ -213,10 +225,19 @@ private:
     TimePoint plan_fetches(TimePoint now);
     /// Bytes that may be asked for now; 0: none.
     int64_t allowance();
-    void send_fetch(int32_t node, Leader& leader, int64_t max_bytes);
+    void send_fetch(int32_t node, Leader& leader, int64_t max_bytes, TimePoint now);
+    FetchLine line_of(const Partition& partition) const;
+    /// Without what a session would say.
+    msg::FetchRequest request_of(Duration wait, int64_t max_bytes) const;
+    void send(int32_t node, msg::FetchRequest request, CallOptions options, int16_t last_version, Reply<FetchAnswer> reply);
+    TimePoint plan_beside(int32_t node, Leader& leader, TimePoint now);
+    bool reads_beside(const Partition& partition, int32_t node, const Leader& leader, TimePoint now) const;
+    void on_beside(int32_t node, CallResult<FetchAnswer> result, TimePoint now);
     void end_session(int32_t node, Leader& leader, Duration limit);
     void on_fetch(int32_t node, bool left_out, CallResult<FetchAnswer> result, TimePoint now);
     void on_fetch_failure(int32_t node, Leader& leader, Error failure, TimePoint now);
+    /// Whether it brought records.
+    bool take_answer(FetchSession& session, Answer<FetchAnswer>& answer, int32_t node, TimePoint now);
     Partition* find_read(const FetchSession::Held& held, int32_t node);
     void on_marks(Partition& partition, const FetchSession::Marks& marks);
     /// Of the request whose answer is judged.

@@ -268,3 +268,84 @@ TEST_CASE("who has no session that brokers are known to keep is finished at once
     REQUIRE(fresh.take_fetch());
     CHECK(finished(fresh));
 }
+
+TEST_CASE("who begins to read while a request waits at the broker is asked for beside it", "[fetch]") {
+    SessionWorld world;
+    auto fetch = world.expect({"7/1"});
+    world.add(3, 0, 5);
+    world.fetcher->remove(1);
+    world.run();
+    CHECK_FALSE(world.take_fetch()); // it may be back at once
+    world.advance(9ms);
+    CHECK_FALSE(world.take_fetch());
+    world.advance(1ms);
+    auto beside = world.expect({"0/-1", "0@5"});
+    CHECK(beside.call.options.lane == Lane::fetch_beside);
+    CHECK(beside.request.max_wait_ms == 0);
+    world.answer_records(beside, 5, 5);
+    CHECK(world.sink.take() == Lines{"3:slice 5-10"});
+    beside = world.expect({"0/-1", "0@10"});
+    world.answer(beside, world.empty_answer(beside));
+    world.advance(400ms);
+    CHECK_FALSE(world.take_fetch()); // there is nothing to hurry for
+    world.answer(fetch, world.session_answer());
+    world.expect({"7/2", "0@10"});
+}
+
+TEST_CASE("an answer that comes soon, or an error, leaves nobody to be asked for beside it", "[fetch]") {
+    SessionWorld world;
+    auto fetch = world.expect({"7/1"});
+    world.add(3, 0, 5);
+    world.answer(fetch, world.session_answer());
+    fetch = world.expect({"7/2", "0@5"});
+    world.advance(400ms);
+    CHECK_FALSE(world.take_fetch());
+
+    world.fetcher->pause(2);
+    world.run();
+    world.answer(fetch, world.session_answer());
+    fetch = world.expect({"7/3", "-1"});
+    world.fetcher->resume(2);
+    world.run();
+    world.advance(10ms);
+    auto beside = world.expect({"0/-1", "1@0"});
+    world.lose(beside.call);
+    world.advance(400ms);
+    CHECK_FALSE(world.take_fetch());
+    world.answer(fetch, world.session_answer());
+    world.expect({"7/4", "1@0"});
+    CHECK(world.sink.take().empty());
+}
+
+TEST_CASE("what both requests bring is taken once", "[fetch]") {
+    SessionWorld world;
+    auto fetch = world.expect({"7/1"});
+    world.add(3, 0, 5);
+    world.fetcher->remove(1);
+    world.run();
+    world.advance(10ms);
+    auto beside = world.expect({"0/-1", "0@5"});
+    world.answer(fetch, world.session_answer());
+    fetch = world.expect({"7/2", "0@5"});
+    world.answer_records(beside, 5, 5);
+    auto response = world.session_answer(0);
+    FetchWorld::line(response).records.pieces = {Buffer::copy_of(batch(5, 5))};
+    world.answer(fetch, response);
+    CHECK(world.sink.take() == Lines{"3:slice 5-10"});
+    world.expect({"7/3", "0@10"});
+}
+
+TEST_CASE("who comes to another leader is read there at once, unless paused or in trouble", "[fetch]") {
+    SessionWorld world;
+    world.fetcher->add({.where = {"t", 2}, .stream = 3, .offset = 0}, world.now);
+    world.run();
+    auto first = world.expect({"7/1"});
+    world.expect({"0/0", "2@0"}, 2);
+    world.fetcher->pause(2);
+    world.leaders = {2, 2, 2};
+    ++world.epoch;
+    world.metadata->refresh("a test");
+    world.advance(1s);
+    world.expect({"0/-1", "0@0"}, 2);
+    CHECK_FALSE(world.take_fetch());
+}
