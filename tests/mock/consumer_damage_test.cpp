@@ -231,7 +231,7 @@ TEST_CASE("a batch that ends before what was asked makes reading neither go back
     world.fill("t", 0, 3, "before");
     const auto old = three_records({.base_offset = 0}); // says so where offsets 3 to 5 are
     REQUIRE_FALSE(world.cluster.append_raw("t", 0, {old.data(), old.size()}, 3));
-    Consumer consumer(world.reader());
+    Consumer consumer(world.reader({{"fetch.error.backoff.ms", "200"}, {"fetch.wait.max.ms", "200"}}));
     Seen seen(consumer);
     for (size_t round = 1; round <= 3; ++round) {
         REQUIRE(seen.until(0, "_BAD_MSG 3"));
