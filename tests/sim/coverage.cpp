@@ -57,7 +57,7 @@ const std::vector<Machine> machines{
       {6, 7}, {6, 8, brief}, {7, 1}, {7, 2}, {7, 8}}},
     {"consumer_member", // core::group::ConsumerMember::State
      {"out", "expelled", "joining", "member", "giving", "dead"},
-     {{0, 2}, {1, 0}, {1, 2}, {2, 1}, {2, 3}, {2, 4}, {3, 1}, {3, 2}, {3, 4}, {3, 5}, {4, 0}, {4, 1, brief}, {4, 2}}},
+     {{0, 2}, {1, 0}, {1, 2}, {2, 1}, {2, 3}, {2, 4}, {3, 1}, {3, 2}, {3, 4}, {3, 5, "a classic member comes under its instance id: two seeds in a thousand"}, {4, 0}, {4, 1, brief}, {4, 2}}},
     {"verdict", // from: whether the batch is idempotent; to: core::produce::Verdict
      {"delivered", "retry", "refresh_retry", "split", "renumber", "fail", "fatal"},
      {{0, 0},

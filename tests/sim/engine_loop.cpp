@@ -17,7 +17,11 @@ void EngineLoop::kill() {
     loop_.stop();
     // What waits may hold the client, and the client this loop.
     const auto tasks = std::exchange(inbox_, {});
-    const auto handlers = std::exchange(handlers_, std::make_unique<boost::asio::io_context>());
+    for (const auto& weak : std::exchange(watched_, {}))
+        if (const auto source = weak.lock())
+            source->on_context_gone();
+    const auto handlers = std::exchange(handlers_, std::make_shared<boost::asio::io_context>());
+    handlers->stop(); // one of them may be running: the process ends in its midst
 }
 
 // Whoever asks for it is about to post a handler.
@@ -34,8 +38,14 @@ void EngineLoop::run_handlers() const {
     handlers_wait_ = false;
     if (!alive_)
         return;
-    handlers_->restart();
-    handlers_->poll();
+    const auto handlers = handlers_;
+    handlers->restart();
+    try {
+        handlers->poll();
+    } catch (const KafkaException&) { // of a call whose process has ended
+        if (alive_)
+            throw;
+    }
 }
 
 bool EngineLoop::post(engine::Task task) {

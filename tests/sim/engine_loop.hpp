@@ -31,7 +31,7 @@ public:
     boost::asio::any_io_executor completion_executor() const override;
     bool post(engine::Task task) override;
     void notify() noexcept override { loop_.notify(); }
-    void watch(std::weak_ptr<engine::Source>) override {}
+    void watch(std::weak_ptr<engine::Source> source) override { watched_.push_back(std::move(source)); }
     std::unique_lock<std::recursive_mutex> hold_turns() override { return std::unique_lock(mutex_); }
     void add_source(engine::Source& source) override { sources_.push_back(&source); }
     void remove_source(engine::Source& source) override { std::erase(sources_, &source); }
@@ -48,7 +48,8 @@ private:
     std::recursive_mutex mutex_;
     std::vector<engine::Task> inbox_;
     std::vector<engine::Source*> sources_;
-    std::unique_ptr<boost::asio::io_context> handlers_ = std::make_unique<boost::asio::io_context>();
+    std::vector<std::weak_ptr<engine::Source>> watched_;
+    std::shared_ptr<boost::asio::io_context> handlers_ = std::make_shared<boost::asio::io_context>();
     mutable bool handlers_wait_ = false;
 };
 

@@ -69,9 +69,19 @@ void GroupJudge::on_heartbeat(const wire::RequestHead& head) {
 }
 
 void GroupJudge::on_assigned(GroupMember& member, const std::vector<TopicPartition>& partitions) {
-    for (const auto& where : partitions)
+    look();
+    for (const auto& where : partitions) {
+        read_[where].back_to = -1; // that was another time
         if (member.holds(where))
             world_.violate("{} is given {}[{}], which it has", member.name(), where.topic, where.partition);
+    }
+}
+
+void GroupJudge::on_seek(const TopicPartition& where, int64_t to, int64_t next) {
+    Read& read = read_[where];
+    read.back_to = read.back_to < 0 ? to : std::min(read.back_to, to);
+    for (int64_t at = to; at < next; ++at)
+        read.again.insert(at);
 }
 
 void GroupJudge::on_given_up(GroupMember& member, const std::vector<TopicPartition>& partitions, bool lost) {
@@ -158,7 +168,8 @@ void GroupJudge::look() {
                 committed.offset,
                 read.low()
             );
-        if (committed.offset < before && !given_twice_.contains(where) && !stray_.contains({where, committed.offset}))
+        const bool went_back = read.back_to >= 0 && committed.offset > read.back_to;
+        if (committed.offset < before && !went_back && !given_twice_.contains(where) && !stray_.contains({where, committed.offset}))
             world_.violate(
                 "{}[{}]: {} is committed after {}", where.topic, where.partition, committed.offset, before
             );

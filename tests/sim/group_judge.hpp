@@ -43,6 +43,8 @@ public:
     void on_given_up(GroupMember& member, const std::vector<TopicPartition>& partitions, bool lost);
     /// A record was handed out. False: it should not have been.
     bool on_given(GroupMember& member, const TopicPartition& where, int64_t offset, std::string_view value);
+    /// The application goes back in what it has: `to` up to `next` may come again, and be committed again.
+    void on_seek(const TopicPartition& where, int64_t to, int64_t next);
     void on_worked_off(const GroupMember& member, const TopicPartition& where, int64_t offset);
 
     /// After everything that may have changed something at the coordinator. Cheap when nothing has.
@@ -69,6 +71,7 @@ private:
         std::vector<int> times{};          ///< worked off so often
         std::vector<Commit> commits{};     ///< as the coordinator has stored them
         std::set<int64_t> again{};         ///< may be worked on once more
+        int64_t back_to = -1;              ///< its owner may commit from there on; -1: never goes back
         int64_t low() const;               ///< the first that nobody has worked off
         int64_t committed() const { return commits.empty() ? 0 : commits.back().offset; }
     };

@@ -41,6 +41,7 @@ GroupMember::GroupMember(
       ))
     , consumer_(std::make_shared<client::ConsumerImpl>(driver_)) {
     judge_.add(*this);
+    loop_->watch(driver_);
     loop_->post([driver = driver_](TimePoint) { driver->start(); });
     step_soon();
 }
@@ -75,6 +76,8 @@ void GroupMember::pause(Duration time) {
         return;
     world_.note("{} pauses for {} ms", name_, time / 1ms);
     rests_until_ = std::max(rests_until_, world_.now() + time);
+    if (poll_under_way_)
+        consumer_->wakeup();
     if (waits_) {
         leave_poll();
         step_at(rests_until_);
@@ -86,6 +89,8 @@ void GroupMember::hang() {
         return;
     world_.note("{} hangs", name_);
     hung_ = true;
+    if (poll_under_way_)
+        consumer_->wakeup();
     if (waits_)
         leave_poll();
 }
@@ -95,7 +100,7 @@ void GroupMember::close() {
         return;
     world_.note("{} is to close", name_);
     wants_to_close_ = true;
-    if (waits_) {
+    if (waits_ || poll_under_way_) {
         leave_poll();
         step_soon();
     }
@@ -169,15 +174,25 @@ void GroupMember::step_soon() { step_at(world_.now() + between_calls); }
 
 void GroupMember::leave_poll() {
     waits_ = false;
+    ++turn_;
+    if (poll_under_way_)
+        return; // it ends by itself
     driver_->queue().take_waiter();
     driver_->poll_clock().inside.store(false);
-    ++turn_;
 }
 
 void GroupMember::step() {
     if (ended_ || hung_ || !world_.violation.empty())
         return;
+    if (in_step_) { // it waits in a handler
+        step_at(world_.now() + 1ms);
+        return;
+    }
     leave_poll();
+    if (poll_under_way_ && !(wants_to_close_ && style_.closes_in_poll && !commits_by_itself() && !style_.unsubscribes_first)) {
+        consumer_->wakeup();
+        return;
+    }
     if (world_.now() < rests_until_) {
         step_at(rests_until_);
         return;
@@ -204,10 +219,67 @@ void GroupMember::poll() {
         topics_.clear();
         consumer_->unsubscribe();
     }
-    if (style_.reading == MemberStyle::Reading::batches)
+    maybe_seek();
+    switch (style_.reading) {
+    case MemberStyle::Reading::async:
+        start_poll();
+        return;
+    case MemberStyle::Reading::batches:
+        consumer_->poll_records(records_, 0ms);
         take_batches();
-    else
+        break;
+    case MemberStyle::Reading::single:
         take_single();
+        break;
+    }
+    after_poll();
+}
+
+void GroupMember::start_poll() {
+    poll_under_way_ = true;
+    consumer_->start_poll(Handler<Records>([this](error_code ec, Records records) { on_polled(ec, std::move(records)); }));
+    if (wants_to_close_) // what it waits for may be over
+        step_at(world_.now() + 20ms);
+    else if (commits_by_itself()) // what has failed is to be done again, though nothing comes
+        step_at(world_.now() + std::max<Duration>(style_.longest_poll, 50ms));
+}
+
+void GroupMember::on_polled(error_code ec, Records records) {
+    poll_under_way_ = false;
+    records_ = std::move(records); // not worked off before the next call
+    if (ended_ || hung_ || !world_.violation.empty())
+        return;
+    if (ec && ec != boost::asio::error::operation_aborted)
+        world_.violate("{}: an asynchronous poll ends with {}", name_, ec.message());
+    in_step_ = true;
+    take_batches();
+    after_poll();
+    in_step_ = false;
+    judge_.look();
+    judge_.check_owners();
+}
+
+/// Back to something it has worked off, while nothing is in hand or being committed.
+void GroupMember::maybe_seek() {
+    if (seeks_ >= style_.seeks || wants_to_close_ || commits_under_way_ != 0 || !work_.empty() || !world_.chance(10))
+        return;
+    std::vector<TopicPartition> all;
+    for (const auto& [where, held] : held_)
+        if (held.first >= 0 && held.first < held.next)
+            all.push_back(where);
+    if (all.empty())
+        return;
+    ++seeks_;
+    const TopicPartition where = all[world_.rng.below(all.size())];
+    Held& held = held_[where];
+    const int64_t to = world_.between(held.first, held.next - 1);
+    world_.note("{} seeks to {}[{}] at {}", name_, where.topic, where.partition, to);
+    judge_.on_seek(where, to, held.next);
+    held.next = to;
+    consumer_->seek({.topic = where.topic, .partition = where.partition, .offset = to});
+}
+
+void GroupMember::after_poll() {
     if (ended_)
         return; // in a handler
     if (!work_.empty())
@@ -230,7 +302,6 @@ void GroupMember::poll() {
 }
 
 void GroupMember::take_batches() {
-    consumer_->poll_records(records_, 0ms);
     for (const RecordBatch& batch : records_.batches())
         for (const RecordView& record : batch)
             take_record(batch.topic(), batch.partition(), record);
@@ -265,7 +336,10 @@ void GroupMember::take_record(const std::string& topic, int32_t partition, const
     const TopicPartition where{topic, partition};
     if (!judge_.on_given(*this, where, record.offset(), record.value().text()))
         return;
-    held_[where].next = record.offset() + 1;
+    Held& held = held_[where];
+    if (held.first < 0)
+        held.first = record.offset();
+    held.next = record.offset() + 1;
     work_.emplace_back(where, record.offset());
 }
 
@@ -289,6 +363,10 @@ void GroupMember::finish_work() {
 }
 
 void GroupMember::wait_for_records() {
+    if (style_.reading == MemberStyle::Reading::async) {
+        step_soon();
+        return;
+    }
     if (style_.longest_poll == Duration()) { // an application that does other things between its polls
         step_at(world_.now() + world_.within(50ms));
         return;
@@ -400,6 +478,7 @@ void GroupMember::on_revoke(const std::vector<TopicPartition>& partitions) {
             consumer_->commit_async(to_commit());
         } else {
             // The thread waits here; the world goes on.
+            const bool was_in_step = std::exchange(in_step_, true);
             const auto done = std::make_shared<bool>(false);
             consumer_->start_commit(to_commit(), [this, done](error_code ec, std::vector<CommittedOffset> rows) {
                 on_committed(Error(static_cast<Errc>(ec.value())), rows);
@@ -409,6 +488,7 @@ void GroupMember::on_revoke(const std::vector<TopicPartition>& partitions) {
                 judge_.look();
                 return *done || ended_;
             });
+            in_step_ = was_in_step;
             if (!*done && !ended_ && world_.violation.empty())
                 world_.violate("{}: a commit in a rebalance handler has not ended", name_);
         }

@@ -17,7 +17,11 @@ namespace ottla::sim {
 
 /// How an application uses its consumer.
 struct MemberStyle {
-    enum class Reading { batches, single };
+    enum class Reading {
+        batches,
+        single,
+        async, ///< batches, by calls that wait without a thread
+    };
     enum class Committing {
         automatic,
         stored,   ///< automatic, of what it says it has done
@@ -32,12 +36,15 @@ struct MemberStyle {
     bool assigns_itself = false;   ///< in its rebalance handlers
     bool unsubscribes_first = false; ///< and hears of the end of its assignment before it closes
     Duration longest_poll{};
+    bool closes_in_poll = false; ///< when it reads asynchronously
+    int seeks = 0;               ///< at most so often, back to what it has worked off
 };
 
 class GroupMember {
 public:
     struct Held {
         TimePoint since;
+        int64_t first = -1;     ///< that was shown
         int64_t next = -1;      ///< to be shown; -1: nothing was yet
         int64_t done = -1;      ///< worked off up to there
         int64_t committed = -1; ///< of that, as the application knows
@@ -93,6 +100,10 @@ private:
     void leave_poll();
     void poll();
     void take_batches();
+    void start_poll();
+    void on_polled(error_code ec, Records records);
+    void after_poll();
+    void maybe_seek();
     void take_single();
     void take_event(const ottla::Message& event);
     void take_record(const std::string& topic, int32_t partition, const RecordView& record);
@@ -129,6 +140,8 @@ private:
     int commits_under_way_ = 0;
     bool in_step_ = false;
     bool waits_ = false; ///< in a call, for something to come
+    bool poll_under_way_ = false; ///< an asynchronous one
+    int seeks_ = 0;
     bool hung_ = false;
     bool wants_to_close_ = false;
     bool closing_ = false;

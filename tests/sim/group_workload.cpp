@@ -33,6 +33,7 @@ struct Plan {
     bool exactly_once = false;
     int static_members = 0; ///< percent
     bool topics_grow = false;
+    bool seeks = false; ///< members go back in what they have worked off
     Duration span{};
     int64_t messages = 0;
     std::chrono::milliseconds session{};
@@ -50,6 +51,7 @@ Plan draw(World& world, bool trouble) {
     plan.exactly_once = plan.calm && plan.speaks != Speaks::both && world.chance(70);
     plan.static_members = world.chance(70) ? 0 : world.chance(50) ? 100 : 50;
     plan.topics_grow = world.chance(40);
+    plan.seeks = world.chance(25);
     plan.span = world.ms_between(300, world.chance(70) ? 3000 : 8000);
     plan.messages = world.between(1, world.chance(30) ? 150 : 60);
     plan.session = world.ms_between(300, 2000);
@@ -165,7 +167,9 @@ config::ClientConfig GroupWorld::config_of_member() {
 
 MemberStyle GroupWorld::style_of_member() {
     MemberStyle style;
-    style.reading = world_.chance(60) ? MemberStyle::Reading::batches : MemberStyle::Reading::single;
+    style.reading = static_cast<MemberStyle::Reading>(world_.rng.below(3));
+    style.closes_in_poll = world_.chance(50);
+    style.seeks = plan_.seeks ? static_cast<int>(world_.between(0, 3)) : 0;
     style.committing = static_cast<MemberStyle::Committing>(world_.rng.below(4));
     style.longest_work = world_.chance(50) ? 1ms : world_.ms_between(1, 100);
     style.commits_what = world_.chance(50);
