@@ -156,7 +156,7 @@ TEST_CASE("a member that has no right to its group hears of it, keeps trying, an
     };
     const auto refused = GENERATE(
         Refused{key_of<msg::FindCoordinatorRequest>, 3}, Refused{key_of<msg::JoinGroupRequest>, 3}, Refused{key_of<msg::SyncGroupRequest>, 1},
-        Refused{key_of<msg::HeartbeatRequest>, 1}, Refused{key_of<msg::ConsumerGroupHeartbeatRequest>, 3}
+        Refused{key_of<msg::HeartbeatRequest>, 1}
     );
     INFO("API " << refused.api);
     GroupWorld world;
@@ -164,8 +164,7 @@ TEST_CASE("a member that has no right to its group hears of it, keeps trying, an
     bystander.assign({{.topic = "t", .partition = 0, .offset = 0}});
     CHECK(values_of(bystander, 10).size() == 10);
     world.cluster.fail_next(refused.api, refused.times, Errc::group_authorization_failed);
-    const bool is_new = refused.api == key_of<msg::ConsumerGroupHeartbeatRequest>;
-    Member member(is_new ? world.new_member({{"retry.backoff.ms", "10"}}) : world.member({{"retry.backoff.ms", "10"}}));
+    Member member(world.member({{"retry.backoff.ms", "10"}}));
     CHECK(comes([&] { return member.reads(40) && !member.events.empty(); }));
     world.fill("t", 0, 1, "late");
     CHECK(values_of(bystander, 1) == Values{"late0"});
@@ -181,15 +180,16 @@ TEST_CASE("where the group may not be asked what it has committed, each partitio
     CHECK(member.events == Values(4, "TOPIC_AUTHORIZATION_FAILED"));
 }
 
-TEST_CASE("a static member that is shut out is ended by the new protocol, too", "[mock][group]") {
+TEST_CASE("a member that is shut out is ended by the new protocol", "[mock][group]") {
+    const auto code = GENERATE(Errc::fenced_instance_id, Errc::group_authorization_failed);
     GroupWorld world;
     Member member(world.new_member({{"group.instance.id", "one"}}));
     CHECK(member.reads(40));
-    world.cluster.fail_next(key_of<msg::ConsumerGroupHeartbeatRequest>, 1, Errc::fenced_instance_id);
+    world.cluster.fail_next(key_of<msg::ConsumerGroupHeartbeatRequest>, 1, code);
     REQUIRE(comes([&] {
         const auto message = member.consumer.poll(20ms);
         return message && message->error().errc() == Errc::_fatal;
     }));
-    CHECK(member.consumer.fatal_error().errc() == Errc::fenced_instance_id);
+    CHECK(member.consumer.fatal_error().errc() == code);
     CHECK(member.consumer.assignment().empty());
 }

@@ -286,6 +286,13 @@ void ConsumerMember::on_beaten(CallResult<Response> result, TimePoint now) {
     reason_ = "the coordinator has assigned";
 }
 
+/// For good.
+void ConsumerMember::end(Errc code, std::string why) {
+    lose(why);
+    become(State::dead);
+    ports_.events.on_trouble(Error(make_error_code(code, ErrorFlag::fatal), std::move(why)));
+}
+
 void ConsumerMember::on_refused(Errc code, const Error& error, TimePoint now) {
     says_all_ = says_owned_ = true; // what arrived of it is not known
     if (code == Errc::group_id_not_found && epoch_ != joins)
@@ -298,12 +305,17 @@ void ConsumerMember::on_refused(Errc code, const Error& error, TimePoint now) {
             become(State::joining);
         return;
     case Errc::fenced_instance_id:
-        lose(error.message());
-        become(State::dead);
-        ports_.events.on_trouble(Error(
-            make_error_code(code, ErrorFlag::fatal),
-            fmt::format("group {}: another consumer has come with group.instance.id {}", config_.group_id, *instance_)
-        ));
+        end(code, fmt::format("group {}: another consumer has come with group.instance.id {}", config_.group_id, instance_.value_or("")));
+        return;
+    case Errc::invalid_group_id:
+    case Errc::group_authorization_failed:
+    case Errc::group_max_size_reached:
+    case Errc::invalid_request:
+    case Errc::invalid_regular_expression:
+    case Errc::unsupported_assignor:
+    case Errc::unsupported_version:
+    case Errc::_unsupported_feature: // the same request would be refused again
+        end(code, error.message());
         return;
     default:
         break;

@@ -68,6 +68,7 @@ private:
     void reconcile();
     void lose(const std::string& why);
     std::optional<int32_t> last_epoch() const;
+    void end(Errc code, std::string why);
     void leave(std::optional<int32_t> epoch);
     void send_last(int32_t epoch);
     void begin_leaving();

@@ -288,6 +288,21 @@ TEST_CASE("another instance of a static member ends this one", "[group]") {
     CHECK_FALSE(world.beats());
 }
 
+TEST_CASE("what would be refused again ends a member for good", "[group]") {
+    const auto code = GENERATE(
+        Errc::invalid_group_id, Errc::group_authorization_failed, Errc::group_max_size_reached, Errc::invalid_request,
+        Errc::invalid_regular_expression, Errc::unsupported_assignor, Errc::unsupported_version
+    );
+    ConsumerMemberWorld world;
+    world.settle();
+    world.advance(1s);
+    world.refuse(code);
+    CHECK(world.take_log() == Lines{"lost t0 t1 t2", "trouble " + error_name(code)});
+    world.step();
+    world.advance(10s);
+    CHECK_FALSE(world.beats());
+}
+
 TEST_CASE("a member whose application does not poll leaves, and comes back with it", "[group]") {
     ConsumerMemberWorld world;
     world.settle();
