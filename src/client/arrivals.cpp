@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/virtual_wait.hpp"
+
 namespace ottla::client {
 
 void Arrivals::push(core::FetchEvent event) {
@@ -37,9 +39,14 @@ std::vector<core::FetchEvent> Arrivals::extract(core::StreamId stream) {
 }
 
 bool Arrivals::wait_until(TimePoint deadline) {
-    std::unique_lock lock(mutex_);
     const auto something = [this] { return !events_.empty() || interrupted_; };
-    const bool came = deadline == TimePoint::max() ? (arrived_.wait(lock, something), true)
+    const bool virtually = probe::waits_virtually([&] {
+        std::lock_guard lock(mutex_);
+        return something();
+    });
+    std::unique_lock lock(mutex_);
+    const bool came = virtually                          ? something()
+                      : deadline == TimePoint::max() ? (arrived_.wait(lock, something), true)
                                                    : arrived_.wait_until(lock, deadline, something);
     interrupted_ = false;
     return came;

@@ -186,15 +186,15 @@ bool ConsumerImpl::take_trouble(Message& out) {
     return true;
 }
 
-void ConsumerImpl::leave_group(TimePoint deadline) {
+bool ConsumerImpl::leave_group(TimePoint deadline) {
     {
         std::lock_guard lock(use_);
         if (subscription_.empty())
-            return;
+            return false;
         subscription_.clear();
     }
     if (engine::check_may_block(*driver_->loop()))
-        return; // the driver does it
+        return false; // the driver does it
     const auto out = std::make_shared<std::atomic<bool>>(false);
     const bool posted = driver_->loop()->post([driver = driver_, out](TimePoint now) {
         driver->leave(
@@ -207,9 +207,14 @@ void ConsumerImpl::leave_group(TimePoint deadline) {
     });
     while (posted && !*out) {
         serve_group();
+        {
+            std::lock_guard lock(use_);
+            sort_in(); // what has been fetched would end every wait
+        }
         if (!*out && !driver_->queue().wait_until(deadline))
-            return;
+            return false;
     }
+    return *out;
 }
 
 } // namespace ottla::client

@@ -6,6 +6,7 @@
 #include <future>
 #include <set>
 
+#include "base/virtual_wait.hpp"
 #include "client/consumer_assignors.hpp"
 #include "core/fetch/list_offsets.hpp"
 
@@ -348,16 +349,17 @@ void ConsumerImpl::close(const CloseOptions& options) {
     driver_->queue().fail_waiter(make_error_code(Errc::_destroy));
     if (options.membership != CloseMembership::by_default)
         driver_->loop()->post([driver = driver_, departure = options.membership](TimePoint) { driver->set_departure(departure); });
+    bool has_left = false;
     try {
-        leave_group(engine::Loop::now() + time_limit(timeout));
+        has_left = leave_group(engine::Loop::now() + time_limit(timeout));
     } catch (...) { // of a handler
-        finish_close(timeout);
+        finish_close(timeout, false);
         throw;
     }
-    finish_close(timeout);
+    finish_close(timeout, has_left);
 }
 
-void ConsumerImpl::finish_close(std::chrono::milliseconds timeout) {
+void ConsumerImpl::finish_close(std::chrono::milliseconds timeout, bool has_left) {
     {
         std::lock_guard lock(use_);
         closed_ = true;
@@ -378,11 +380,12 @@ void ConsumerImpl::finish_close(std::chrono::milliseconds timeout) {
         loop->post([driver = driver_](TimePoint) { driver->end(); });
         return;
     }
-    finish_at_brokers(timeout);
+    finish_at_brokers(timeout, has_left);
     engine::finish_on(loop, [driver = driver_](TimePoint now) { driver->stop(now); });
 }
 
-void ConsumerImpl::finish_at_brokers(std::chrono::milliseconds timeout) {
+// What was given up on leaving has been committed; what was lost before belongs to others.
+void ConsumerImpl::finish_at_brokers(std::chrono::milliseconds timeout, bool has_left) {
     using Done = MoveOnlyFunction<void()>;
     const TimePoint begun = engine::Loop::now();
     const TimePoint deadline = begun + time_limit(timeout);
@@ -395,10 +398,13 @@ void ConsumerImpl::finish_at_brokers(std::chrono::milliseconds timeout) {
         return ended;
     };
     std::future<void> committed;
-    if (driver_->commits_by_itself())
+    if (driver_->commits_by_itself() && !has_left)
         committed = begin([](ConsumerDriver& driver, Done done) { driver.commit_and_tell(driver.stored().uncommitted(), std::move(done)); });
     // An answer that is late ends its connection, on which the commit may be under way.
     const auto finished = begin([](ConsumerDriver& driver, Done done) { driver.finish_reading(driver.config().socket_timeout, std::move(done)); });
+    const auto is_over = [](const std::future<void>& task) { return !task.valid() || task.wait_for(Duration::zero()) == std::future_status::ready; };
+    if (probe::waits_virtually([&] { return is_over(committed) && is_over(finished); }))
+        return;
     if (committed.valid())
         committed.wait_until(deadline);
     finished.wait_until(std::min(deadline, begun + ConsumerDriver::session_end_limit));

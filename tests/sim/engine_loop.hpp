@@ -21,13 +21,16 @@ public:
 
     ClientLoop& turns() { return loop_; }
 
+    /// The application may block: it is on a thread of its own.
+    void set_blocking(bool on) { blocking_ = on; }
+
     /// The process ends as it stands: nothing runs any more. The world must hear of its connections otherwise.
     void kill();
 
     bool embedded() const override { return true; }
     bool alive() const override { return alive_; }
     bool forked() const override { return false; }
-    bool runs_here() const override { return true; }
+    bool runs_here() const override { return !blocking_; }
     boost::asio::any_io_executor completion_executor() const override;
     bool post(engine::Task task) override;
     void notify() noexcept override { loop_.notify(); }
@@ -45,6 +48,7 @@ private:
     World& world_;
     ClientLoop loop_;
     bool alive_ = true;
+    bool blocking_ = false;
     std::recursive_mutex mutex_;
     std::vector<engine::Task> inbox_;
     std::vector<engine::Source*> sources_;

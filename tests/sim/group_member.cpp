@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/virtual_wait.hpp"
+
 namespace ottla::sim {
 namespace {
 
@@ -247,7 +249,7 @@ void GroupMember::start_poll() {
 void GroupMember::on_polled(error_code ec, Records records) {
     poll_under_way_ = false;
     records_ = std::move(records); // not worked off before the next call
-    if (ended_ || hung_ || !world_.violation.empty())
+    if (ended_ || closing_ || hung_ || !world_.violation.empty())
         return;
     if (ec && ec != boost::asio::error::operation_aborted)
         world_.violate("{}: an asynchronous poll ends with {}", name_, ec.message());
@@ -528,11 +530,40 @@ void GroupMember::commit_and_close() {
 void GroupMember::close_now() {
     if (ended_)
         return;
+    if (style_.blocks_in_close) {
+        close_blocking();
+        return;
+    }
     world_.note("{} closes", name_);
     leave_poll();
     ended_ = closing_ = true;
     held_.clear();
     consumer_->close({.timeout = 30s});
+}
+
+/// The thread waits in the call, which runs the rebalance handlers; the world goes on.
+void GroupMember::close_blocking() {
+    const Duration patience = judge_.calm() || world_.chance(50) ? handler_patience : Duration(world_.ms_between(1, 2000));
+    world_.note("{} closes, and waits for it", name_);
+    leave_poll();
+    closing_ = true;
+    const auto outer = std::exchange(probe::virtual_wait, [&](const std::function<bool()>& done) {
+        world_.run_until(world_.now() + patience, [&] {
+            judge_.look();
+            return ended_ || done();
+        });
+    });
+    loop_->set_blocking(true);
+    try {
+        consumer_->close({.timeout = 30s});
+    } catch (const KafkaException& e) {
+        if (!ended_) // else it was in the midst of it when its process ended
+            world_.violate("{}: closing: {}", name_, e.what());
+    }
+    loop_->set_blocking(false);
+    probe::virtual_wait = outer;
+    ended_ = true;
+    held_.clear();
 }
 
 } // namespace ottla::sim

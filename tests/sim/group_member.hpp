@@ -36,6 +36,7 @@ struct MemberStyle {
     bool assigns_itself = false;   ///< in its rebalance handlers
     bool unsubscribes_first = false; ///< and hears of the end of its assignment before it closes
     Duration longest_poll{};
+    bool blocks_in_close = false;
     bool closes_in_poll = false; ///< when it reads asynchronously
     int seeks = 0;               ///< at most so often, back to what it has worked off
 };
@@ -116,6 +117,7 @@ private:
     void wait_for_records();
     void commit_and_close();
     void close_now();
+    void close_blocking();
 
     RebalanceHandlers handlers();
     void on_assign(const std::vector<TopicPartition>& partitions);

@@ -168,6 +168,7 @@ config::ClientConfig GroupWorld::config_of_member() {
 MemberStyle GroupWorld::style_of_member() {
     MemberStyle style;
     style.reading = static_cast<MemberStyle::Reading>(world_.rng.below(3));
+    style.blocks_in_close = world_.chance(30);
     style.closes_in_poll = world_.chance(50);
     style.seeks = plan_.seeks ? static_cast<int>(world_.between(0, 3)) : 0;
     style.committing = static_cast<MemberStyle::Committing>(world_.rng.below(4));

@@ -54,7 +54,7 @@ Committer ConsumerMember::committer() const {
 }
 
 bool ConsumerMember::may_commit() const {
-    return state_ == State::out || epoch_ > 0 || probe::planted("commit_as_nobody");
+    return is_nobody() || epoch_ > 0 || probe::planted("commit_as_nobody");
 }
 
 Membership::Phase ConsumerMember::phase() const {

@@ -37,6 +37,8 @@ public:
     void rejoin(const std::string& reason) override;
     Committer committer() const override;
     bool may_commit() const override;
+    /// In no group, and with nothing left of one: what it lost belongs to others.
+    bool is_nobody() const { return state_ == State::out && !is_telling(); }
     Phase phase() const override;
     const std::string& reason() const override { return reason_; }
 

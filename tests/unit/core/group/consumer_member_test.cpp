@@ -303,6 +303,23 @@ TEST_CASE("what would be refused again ends a member for good", "[group]") {
     CHECK_FALSE(world.beats());
 }
 
+TEST_CASE("who has lost its partitions commits nothing as nobody until it knows of it", "[group]") {
+    ConsumerMemberWorld world;
+    world.settle();
+    CHECK(world.member->may_commit());
+    for (int i = 0; i < 59; ++i) {
+        world.advance(1s, false);
+        world.answer(2);
+    }
+    world.advance(2s, false);
+    while (world.beats())
+        world.answer(-1);
+    world.subscribe({}); // while its application has not taken the step
+    CHECK_FALSE(world.member->may_commit());
+    world.step();
+    CHECK(world.member->may_commit()); // as one that assigns partitions to itself
+}
+
 TEST_CASE("a member whose application does not poll leaves, and comes back with it", "[group]") {
     ConsumerMemberWorld world;
     world.settle();
