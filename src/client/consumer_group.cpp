@@ -45,10 +45,8 @@ void ConsumerImpl::subscribe(std::vector<std::string> topics, RebalanceHandlers 
 
 // And by no group, which takes back what it gave.
 bool ConsumerImpl::assigned_by_hand() const {
-    if (driver_->committer().generation >= 0)
-        return false;
     std::lock_guard lock(use_);
-    return subscription_.empty() && !assigned_.empty();
+    return subscription_.empty() && by_hand_;
 }
 
 void ConsumerImpl::unsubscribe() {
@@ -78,6 +76,7 @@ void ConsumerImpl::incremental_assign(const std::vector<TopicPartitionOffset>& p
             throw KafkaException(Error(Errc::_conflict, fmt::format("{}[{}] is assigned already", p.topic, p.partition)));
     }
     acted_ = true;
+    by_hand_ = !in_step_ && subscription_.empty();
     std::vector<core::FetchStart> starts;
     for (const auto& p : partitions)
         begin_assigned(p, starts);
@@ -142,8 +141,16 @@ void ConsumerImpl::run_step(const Rebalance& step) {
         std::lock_guard lock(use_);
         handlers = handlers_;
         acted_ = false;
+        in_step_ = true;
         losing_ = step.kind == Rebalance::Kind::lost;
     }
+    struct Over {
+        ConsumerImpl& consumer;
+        ~Over() {
+            std::lock_guard lock(consumer.use_);
+            consumer.in_step_ = consumer.losing_ = false;
+        }
+    } over{*this};
     const auto& handler = step.kind == Rebalance::Kind::assign ? handlers.on_assign
                           : step.kind == Rebalance::Kind::lost && handlers.on_lost ? handlers.on_lost
                                                                                    : handlers.on_revoke;
@@ -172,8 +179,6 @@ void ConsumerImpl::act_by_default(const Rebalance& step) {
         else
             assign({});
     }
-    std::lock_guard lock(use_);
-    losing_ = false;
 }
 
 bool ConsumerImpl::take_trouble(Message& out) {

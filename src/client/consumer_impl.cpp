@@ -93,6 +93,7 @@ void ConsumerImpl::assign(const std::vector<TopicPartitionOffset>& partitions) {
     std::lock_guard lock(use_);
     check_open();
     acted_ = true;
+    by_hand_ = !in_step_ && subscription_.empty() && !partitions.empty();
     if (partitions.empty())
         driver_->events().log().debug(LogContext::consumer, "ASSIGN", "nothing is assigned");
     commit_uncommitted(); // before the same partitions are begun anew

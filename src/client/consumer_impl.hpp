@@ -157,6 +157,8 @@ private:
     std::vector<std::string> subscription_;
     RebalanceHandlers handlers_;
     bool acted_ = false;  ///< the application has changed its assignment in a rebalance handler
+    bool by_hand_ = false; ///< what is assigned the application has chosen, outside of a group
+    bool in_step_ = false; ///< of a rebalance: assigning is the group's doing
     bool losing_ = false; ///< what is assigned is the group's no more: nothing of it can be committed
     const bool stores_; ///< offsets of what is handed out
     std::atomic<bool> records_out_{false}; ///< handed out together, not yet stored; while false there is no consumed_

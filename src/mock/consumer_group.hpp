@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <string_view>
 #include <vector>
 
@@ -128,6 +129,13 @@ public:
 
     // --- changes
     void bump() { ++epoch_; }
+    /// It was of the classic protocol, in the midst of a round that would have dealt out what nobody has.
+    void unsettle() { unsettled_ = true; }
+    /// What the round would have done the next member to come does, unless it has raised the epoch since `before` anyway.
+    void settle(int32_t before) {
+        if (std::exchange(unsettled_, false) && epoch_ == before)
+            bump();
+    }
 
     ConsumerMember& add(ConsumerMember member);
     /// The group's epoch goes up.
@@ -154,6 +162,7 @@ private:
 
     int32_t epoch_ = 1;
     int32_t assignment_epoch_ = 0;
+    bool unsettled_ = false;
     std::map<std::string, ConsumerMember> members_;
     TargetAssignment target_;
     SubscribedTopics topics_; ///< as of this epoch

@@ -107,7 +107,9 @@ void ConsumerGroupCoordinator::upgrade(const std::string& name, TimePoint now) {
         member.session_end = now + each.session_timeout;
         members.push_back(std::move(member));
     }
-    groups_[name] = ConsumerGroup::of_generation(classic.generation(), std::move(members), topics_);
+    ConsumerGroup& group = groups_[name] = ConsumerGroup::of_generation(classic.generation(), std::move(members), topics_);
+    if (classic.state() == GroupState::preparing_rebalance || classic.state() == GroupState::completing_rebalance)
+        group.unsettle();
     arm(name);
 }
 
@@ -191,6 +193,7 @@ GroupCoordinator::JoinAnswer ConsumerGroupCoordinator::join(const GroupCoordinat
     group.note_topics(topics_);
     if (member.topics != topics_before && group.epoch() == epoch)
         group.bump();
+    group.settle(epoch);
     group.update_target();
     reconcile(group, member, owned_by(member), now);
     member.session_end = now + request.session_timeout;

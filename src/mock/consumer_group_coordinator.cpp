@@ -210,6 +210,7 @@ ConsumerGroupCoordinator::heartbeat(const Heartbeat& request, TimePoint now) {
     group.note_topics(topics_);
     if (member.topics != topics_before && group.epoch() == epoch)
         group.bump();
+    group.settle(epoch);
     group.update_target();
     reconcile(group, member, request.owned, now);
     member.session_end = now + session_of(member);

@@ -557,7 +557,8 @@ void GroupMember::close_blocking() {
     try {
         consumer_->close({.timeout = 30s});
     } catch (const KafkaException& e) {
-        if (!ended_) // else it was in the midst of it when its process ended
+        // Else it was in the midst of it when its process ended, or a handler has committed after the end for good.
+        if (!ended_ && e.error().code() != Errc::_fatal)
             world_.violate("{}: closing: {}", name_, e.what());
     }
     loop_->set_blocking(false);
