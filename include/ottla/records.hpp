@@ -34,9 +34,9 @@ struct MessageOrigin {
 class OTTLA_EXPORT Message {
 public:
     /// No error: a proper message. Else an event (_partition_eof) or an error of that partition.
-    const Error& error() const { return origin_->error; }
-    const std::string& topic() const { return *origin_->topic; }
-    int32_t partition() const { return origin_->partition; }
+    const Error& error() const { return origin().error; }
+    const std::string& topic() const { return *origin().topic; }
+    int32_t partition() const { return origin().partition; }
     int64_t offset() const { return record_.offset(); }
     int32_t leader_epoch() const { return record_.leader_epoch(); }
     int64_t timestamp_ms() const { return record_.timestamp_ms(); }
@@ -49,7 +49,11 @@ public:
 
 private:
     friend struct client::Handout;
-    std::shared_ptr<const detail::MessageOrigin> origin_; ///< null only before it was filled
+    /// Of one that was never filled, or moved away: no error, no topic, no partition.
+    static const detail::MessageOrigin& nowhere();
+    const detail::MessageOrigin& origin() const { return origin_ ? *origin_ : nowhere(); }
+
+    std::shared_ptr<const detail::MessageOrigin> origin_;
     RecordView record_;
 };
 

@@ -264,6 +264,11 @@ void Consumer::close(const CloseOptions& options) {
     in_own_process(impl_).close(options);
 }
 
+const detail::MessageOrigin& Message::nowhere() {
+    static const detail::MessageOrigin none{.error = {}, .topic = std::make_shared<const std::string>(), .partition = -1, .bytes = {}};
+    return none;
+}
+
 void Message::detach() {
     client::Handout::detach(*this);
 }

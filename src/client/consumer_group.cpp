@@ -191,15 +191,15 @@ bool ConsumerImpl::take_trouble(Message& out) {
     return true;
 }
 
-bool ConsumerImpl::leave_group(TimePoint deadline) {
+void ConsumerImpl::leave_group(TimePoint deadline) {
     {
         std::lock_guard lock(use_);
         if (subscription_.empty())
-            return false;
+            return;
         subscription_.clear();
     }
     if (engine::check_may_block(*driver_->loop()))
-        return false; // the driver does it
+        return; // the driver does it
     const auto out = std::make_shared<std::atomic<bool>>(false);
     const bool posted = driver_->loop()->post([driver = driver_, out](TimePoint now) {
         driver->leave(
@@ -217,9 +217,8 @@ bool ConsumerImpl::leave_group(TimePoint deadline) {
             sort_in(); // what has been fetched would end every wait
         }
         if (!*out && !driver_->queue().wait_until(deadline))
-            return false;
+            return;
     }
-    return *out;
 }
 
 } // namespace ottla::client

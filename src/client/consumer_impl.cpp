@@ -350,17 +350,16 @@ void ConsumerImpl::close(const CloseOptions& options) {
     driver_->queue().fail_waiter(make_error_code(Errc::_destroy));
     if (options.membership != CloseMembership::by_default)
         driver_->loop()->post([driver = driver_, departure = options.membership](TimePoint) { driver->set_departure(departure); });
-    bool has_left = false;
     try {
-        has_left = leave_group(engine::Loop::now() + time_limit(timeout));
+        leave_group(engine::Loop::now() + time_limit(timeout));
     } catch (...) { // of a handler
-        finish_close(timeout, false);
+        finish_close(timeout);
         throw;
     }
-    finish_close(timeout, has_left);
+    finish_close(timeout);
 }
 
-void ConsumerImpl::finish_close(std::chrono::milliseconds timeout, bool has_left) {
+void ConsumerImpl::finish_close(std::chrono::milliseconds timeout) {
     {
         std::lock_guard lock(use_);
         closed_ = true;
@@ -381,12 +380,11 @@ void ConsumerImpl::finish_close(std::chrono::milliseconds timeout, bool has_left
         loop->post([driver = driver_](TimePoint) { driver->end(); });
         return;
     }
-    finish_at_brokers(timeout, has_left);
+    finish_at_brokers(timeout);
     engine::finish_on(loop, [driver = driver_](TimePoint now) { driver->stop(now); });
 }
 
-// What was given up on leaving has been committed; what was lost before belongs to others.
-void ConsumerImpl::finish_at_brokers(std::chrono::milliseconds timeout, bool has_left) {
+void ConsumerImpl::finish_at_brokers(std::chrono::milliseconds timeout) {
     using Done = MoveOnlyFunction<void()>;
     const TimePoint begun = engine::Loop::now();
     const TimePoint deadline = begun + time_limit(timeout);
@@ -399,7 +397,7 @@ void ConsumerImpl::finish_at_brokers(std::chrono::milliseconds timeout, bool has
         return ended;
     };
     std::future<void> committed;
-    if (driver_->commits_by_itself() && !has_left)
+    if (driver_->commits_by_itself())
         committed = begin([](ConsumerDriver& driver, Done done) { driver.commit_and_tell(driver.stored().uncommitted(), std::move(done)); });
     // An answer that is late ends its connection, on which the commit may be under way.
     const auto finished = begin([](ConsumerDriver& driver, Done done) { driver.finish_reading(driver.config().socket_timeout, std::move(done)); });

@@ -135,8 +135,7 @@ private:
     void serve_group();
     void run_step(const core::group::Rebalance& step);
     void act_by_default(const core::group::Rebalance& step);
-    /// True: the group is left, and what it had given is given up.
-    bool leave_group(TimePoint deadline);
+    void leave_group(TimePoint deadline);
     bool take_trouble(Message& out);
     /// Throws _unknown_group without one; `why` it is wanted.
     void check_group(const char* why) const;
@@ -145,9 +144,9 @@ private:
     /// What was handed out together counts as worked off.
     void finish_records();
     void commit_uncommitted();
-    void finish_close(std::chrono::milliseconds timeout, bool has_left);
+    void finish_close(std::chrono::milliseconds timeout);
     /// With a thread of its own: the last commit, and the end of reading, at the same time.
-    void finish_at_brokers(std::chrono::milliseconds timeout, bool has_left);
+    void finish_at_brokers(std::chrono::milliseconds timeout);
     void ask_committed(std::vector<TopicPartition> partitions, Duration limit, core::CommittedReply reply);
 
     const std::shared_ptr<ConsumerDriver> driver_;

@@ -7,23 +7,16 @@
 
 namespace ottla::client {
 
-Handout::Origin Handout::origin(const Reading& from, Buffer bytes) {
+Handout::Origin
+Handout::origin(std::shared_ptr<const std::string> topic, int32_t partition, Buffer bytes, Error error) {
     return std::make_shared<const detail::MessageOrigin>(detail::MessageOrigin{
-        .error = {},
-        .topic = from.topic,
-        .partition = from.where.partition,
-        .bytes = std::move(bytes),
+        .error = std::move(error), .topic = std::move(topic), .partition = partition, .bytes = std::move(bytes)
     });
 }
 
 Message Handout::event(const Reading& from, Error error, int64_t offset) {
     Message message;
-    message.origin_ = std::make_shared<const detail::MessageOrigin>(detail::MessageOrigin{
-        .error = std::move(error),
-        .topic = from.topic,
-        .partition = from.where.partition,
-        .bytes = {},
-    });
+    message.origin_ = origin(from.topic, from.where.partition, {}, std::move(error));
     message.record_ = record::RecordParser::make(offset, -1, TimestampType::not_available, {}, {});
     return message;
 }
@@ -35,11 +28,8 @@ Message Handout::bad_slice(const Reading& from) {
 }
 
 Message Handout::trouble(Error error) {
-    static const auto no_topic = std::make_shared<const std::string>();
     Message message;
-    message.origin_ = std::make_shared<const detail::MessageOrigin>(
-        detail::MessageOrigin{.error = std::move(error), .topic = no_topic, .partition = -1, .bytes = {}}
-    );
+    message.origin_ = origin(Message::nowhere().topic, -1, {}, std::move(error));
     return message;
 }
 
@@ -115,7 +105,7 @@ void Handout::charge(Records& records, DecodeContext& context) {
 }
 
 void Handout::detach(Message& message) {
-    const Buffer& shared = message.origin_->bytes;
+    const Buffer& shared = message.origin().bytes;
     if (shared.empty())
         return;
     // Key, value and headers lie side by side, in this order, each possibly absent.
@@ -137,12 +127,7 @@ void Handout::detach(Message& message) {
         begin = end = shared.data();
     Buffer own = Buffer::copy_of(Bytes(begin, static_cast<size_t>(end - begin)));
     record::RecordParser::rebase(message.record_, begin, own.data());
-    message.origin_ = std::make_shared<const detail::MessageOrigin>(detail::MessageOrigin{
-        .error = {},
-        .topic = message.origin_->topic,
-        .partition = message.origin_->partition,
-        .bytes = std::move(own),
-    });
+    message.origin_ = origin(message.origin_->topic, message.origin_->partition, std::move(own));
 }
 
 } // namespace ottla::client

@@ -41,7 +41,7 @@ struct Handout {
     static bool take_event(Reading& from, DecodeContext& context, Message& out);
     static void message(Reading& from, const RecordView& view, Message& out) {
         if (!from.reader.origin()) [[unlikely]]
-            from.reader.set_origin(origin(from, from.reader.bytes()));
+            from.reader.set_origin(origin(from.topic, from.where.partition, from.reader.bytes()));
         out.record_ = view;
         out.origin_ = from.reader.origin();
     }
@@ -58,7 +58,8 @@ struct Handout {
 
 private:
     using Origin = std::shared_ptr<const detail::MessageOrigin>;
-    static Origin origin(const Reading& from, Buffer bytes);
+    static Origin
+    origin(std::shared_ptr<const std::string> topic, int32_t partition, Buffer bytes, Error error = {});
 };
 
 } // namespace ottla::client

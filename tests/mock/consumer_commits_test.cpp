@@ -293,7 +293,7 @@ TEST_CASE("offsets go by topic ids: what was read of a topic is not committed to
     world.cluster.fail_next(metadata_api, 1000, Errc::leader_not_available); // the new id is not heard of
     REQUIRE_FALSE(world.cluster.delete_topic("t"));
     REQUIRE_FALSE(world.cluster.create_topic("t", 2));
-    std::this_thread::sleep_for(50ms);
+    std::this_thread::sleep_for(50ms); // for a refresh to come, and to be refused
     std::vector<CommittedOffset> offsets(1);
     offsets[0].topic = "t";
     offsets[0].partition = 0;

@@ -38,6 +38,13 @@ struct DamagedWorld : ConsumerWorld {
         fill("t", 0, 2, "after");
     }
 
+    /// Three records of which one has a wrong bit, so that the checksum is wrong.
+    void damage_a_bit() {
+        auto bytes = three_records({.base_offset = 2});
+        bytes.back() ^= 1;
+        damage(bytes);
+    }
+
     Config reader(std::initializer_list<std::pair<const std::string, std::string>> more = {}) const {
         Config all = config({{"fetch.error.backoff.ms", "20"}, {"fetch.wait.max.ms", "20"}});
         for (const auto& [name, value] : more)
@@ -164,9 +171,7 @@ TEST_CASE("what cannot be read is its partition's error, others go on, and so do
 
 TEST_CASE("single messages and streams meet a damaged batch in the same way", "[mock][consumer]") {
     DamagedWorld world;
-    auto bytes = three_records({.base_offset = 2});
-    bytes.back() ^= 1;
-    world.damage(bytes);
+    world.damage_a_bit();
     Consumer consumer(world.reader());
     consumer.assign({{.topic = "t", .partition = 0, .offset = 0}});
     CHECK(values_of(consumer, 4) == Values{"before0", "before1", "_BAD_MSG 2", "_BAD_MSG 2"});
@@ -191,9 +196,7 @@ TEST_CASE("single messages and streams meet a damaged batch in the same way", "[
 
 TEST_CASE("the error tells where what follows the batch begins", "[mock][consumer]") {
     DamagedWorld world;
-    auto bytes = three_records({.base_offset = 2});
-    bytes.back() ^= 1;
-    world.damage(bytes);
+    world.damage_a_bit();
     Consumer consumer(world.reader());
     Seen seen(consumer);
     REQUIRE(seen.until(0, "_BAD_MSG 2"));

@@ -47,6 +47,25 @@ TEST_CASE("messages come out as they were put in", "[mock][consumer]") {
     CHECK_FALSE(consumer.poll(0ms));
 }
 
+TEST_CASE("a message that was never filled, or moved away, is of nothing", "[mock][consumer]") {
+    ConsumerWorld world;
+    world.cluster.create_topic("t", 1);
+    world.fill("t", 0, 1);
+    Consumer consumer(world.config());
+    consumer.assign({{.topic = "t", .partition = 0}});
+    auto filled = consumer.poll(10s);
+    REQUIRE(filled);
+    Message moved = std::move(*filled);
+    CHECK(moved.value().text() == "v0");
+    Message never;
+    for (Message* empty : {&never, &*filled}) {
+        CHECK_FALSE(empty->error());
+        CHECK(empty->topic().empty());
+        CHECK(empty->partition() == -1);
+        empty->detach();
+    }
+}
+
 TEST_CASE("a partition whose broker is slow does not slow the others", "[mock][consumer]") {
     ConsumerWorld world({.brokers = 2});
     world.cluster.create_topic("t", 2);
