@@ -50,8 +50,8 @@ public:
 private:
     friend struct client::Handout;
     /// Of one that was never filled, or moved away: no error, no topic, no partition.
-    static const detail::MessageOrigin& nowhere();
-    const detail::MessageOrigin& origin() const { return origin_ ? *origin_ : nowhere(); }
+    static const detail::MessageOrigin nowhere;
+    const detail::MessageOrigin& origin() const { return origin_ ? *origin_ : nowhere; }
 
     std::shared_ptr<const detail::MessageOrigin> origin_;
     RecordView record_;

@@ -264,10 +264,7 @@ void Consumer::close(const CloseOptions& options) {
     in_own_process(impl_).close(options);
 }
 
-const detail::MessageOrigin& Message::nowhere() {
-    static const detail::MessageOrigin none{.error = {}, .topic = std::make_shared<const std::string>(), .partition = -1, .bytes = {}};
-    return none;
-}
+const detail::MessageOrigin Message::nowhere{.error = {}, .topic = std::make_shared<const std::string>(), .partition = -1, .bytes = {}};
 
 void Message::detach() {
     client::Handout::detach(*this);

@@ -14,6 +14,10 @@ Handout::origin(std::shared_ptr<const std::string> topic, int32_t partition, Buf
     });
 }
 
+void Handout::begin_origin(Reading& from) {
+    from.reader.set_origin(origin(from.topic, from.where.partition, from.reader.bytes()));
+}
+
 Message Handout::event(const Reading& from, Error error, int64_t offset) {
     Message message;
     message.origin_ = origin(from.topic, from.where.partition, {}, std::move(error));
@@ -29,7 +33,7 @@ Message Handout::bad_slice(const Reading& from) {
 
 Message Handout::trouble(Error error) {
     Message message;
-    message.origin_ = origin(Message::nowhere().topic, -1, {}, std::move(error));
+    message.origin_ = origin(Message::nowhere.topic, -1, {}, std::move(error));
     return message;
 }
 

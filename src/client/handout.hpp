@@ -41,7 +41,7 @@ struct Handout {
     static bool take_event(Reading& from, DecodeContext& context, Message& out);
     static void message(Reading& from, const RecordView& view, Message& out) {
         if (!from.reader.origin()) [[unlikely]]
-            from.reader.set_origin(origin(from.topic, from.where.partition, from.reader.bytes()));
+            begin_origin(from);
         out.record_ = view;
         out.origin_ = from.reader.origin();
     }
@@ -57,6 +57,8 @@ struct Handout {
     static void detach(Message& message);
 
 private:
+    /// Of the bytes at hand; kept apart from what is done for every message.
+    static void begin_origin(Reading& from);
     using Origin = std::shared_ptr<const detail::MessageOrigin>;
     static Origin
     origin(std::shared_ptr<const std::string> topic, int32_t partition, Buffer bytes, Error error = {});
