@@ -27,7 +27,8 @@ nlohmann::json run_consume(const Options& options) {
     const std::string api = options.text("api", "records"); // records | poll | consume
     LastError last;
     Patience patience(options);
-    Consumer consumer(client_config(options).set("auto.offset.reset", "earliest"), consumer_options(last));
+    const char* const check_crcs = options.number("crc", 1) ? "true" : "false";
+    Consumer consumer(client_config(options).set("auto.offset.reset", "earliest").set("check.crcs", check_crcs), consumer_options(last));
     assign_all(consumer, options, offset_beginning);
 
     Tally tally;

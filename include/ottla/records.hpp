@@ -90,6 +90,7 @@ private:
     std::vector<RecordBatch> spare_; ///< emptied batches whose memory is used again
     std::vector<Message> events_;
     size_t count_ = 0;
+    size_t decompressed_ = 0;      ///< bytes
     std::shared_ptr<void> lease_;  ///< while it is held, the records count as being worked on
     std::shared_ptr<void> charge_; ///< its memory, counted to ottla.memory.budget
 };

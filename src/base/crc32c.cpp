@@ -4,7 +4,7 @@
 #include <cstring>
 
 #if defined(__x86_64__)
-#include <nmmintrin.h>
+#include <immintrin.h>
 #endif
 
 namespace ottla {
@@ -28,6 +28,39 @@ constexpr auto make_tables() {
 }
 
 constexpr auto tables = make_tables();
+
+// Polynomials over GF(2), bit 31 the constant term: as checksums are kept.
+constexpr uint32_t one = 1u << 31;
+
+constexpr uint32_t multiply(uint32_t a, uint32_t b) {
+    uint32_t product = 0;
+    for (uint32_t bit = one; bit; bit >>= 1) {
+        if (a & bit)
+            product ^= b;
+        b = (b >> 1) ^ (b & 1 ? polynomial : 0);
+    }
+    return product;
+}
+
+// powers[k] is x to the power of 2^k, for whole bytes from k = 3 on.
+constexpr auto make_powers() {
+    std::array<uint32_t, 64> powers{};
+    powers[0] = one >> 1;
+    for (size_t k = 1; k < powers.size(); ++k)
+        powers[k] = multiply(powers[k - 1], powers[k - 1]);
+    return powers;
+}
+
+constexpr auto powers = make_powers();
+
+// x to the power of `exponent`.
+constexpr uint32_t power(size_t exponent) {
+    uint32_t product = one;
+    for (size_t k = 0; exponent; ++k, exponent >>= 1)
+        if (exponent & 1)
+            product = multiply(powers[k], product);
+    return product;
+}
 
 #if defined(__x86_64__)
 
@@ -57,14 +90,15 @@ constexpr auto make_shift(size_t zero_bytes) {
     return shift;
 }
 
-const auto shift_one = make_shift(stride);
-const auto shift_two = make_shift(2 * stride);
+constexpr auto shift_one = make_shift(stride);
+constexpr auto shift_two = make_shift(2 * stride);
 
 uint32_t apply(const std::array<std::array<uint32_t, 256>, 4>& shift, uint32_t crc) {
     return shift[0][crc & 0xff] ^ shift[1][crc >> 8 & 0xff] ^ shift[2][crc >> 16 & 0xff] ^ shift[3][crc >> 24];
 }
 
-__attribute__((target("sse4.2"))) uint32_t crc32c_sse42(uint32_t crc, const uint8_t* at, size_t size) {
+__attribute__((target("sse4.2"))) uint32_t crc32c_instruction(uint32_t crc, const void* data, size_t size) {
+    const auto* at = static_cast<const uint8_t*>(data);
     auto word = [](const uint8_t* p) {
         uint64_t v;
         std::memcpy(&v, p, sizeof v);
@@ -91,42 +125,70 @@ __attribute__((target("sse4.2"))) uint32_t crc32c_sse42(uint32_t crc, const uint
     return ~tail;
 }
 
-const bool has_sse42 = __builtin_cpu_supports("sse4.2");
+// Carry-less multiplication: 256 bytes are carried along as they are, each time multiplied by x to the power of the bits that
+// come in. It reads in one sweep, so that the processor fetches ahead what has left its cache.
+constexpr size_t fold_size = 256;
+
+// What lifts the halves of 16 bytes over `bits`. A product of reflected factors is one power of x too high.
+struct Fold {
+    uint64_t first;
+    uint64_t second;
+};
+consteval Fold fold_over(size_t bits) {
+    return {uint64_t{power(bits + 63)} << 32, uint64_t{power(bits - 1)} << 32};
+}
+
+#define OTTLA_FOLDING __attribute__((target("avx512f,vpclmulqdq,pclmul,sse4.2")))
+
+OTTLA_FOLDING inline __m512i load(const uint8_t* at) { return _mm512_loadu_si512(at); }
+
+OTTLA_FOLDING inline __m512i fold(__m512i high, __m512i low, Fold by) {
+    const __m512i factors = _mm512_set4_epi64(
+        static_cast<int64_t>(by.second), static_cast<int64_t>(by.first), static_cast<int64_t>(by.second), static_cast<int64_t>(by.first)
+    );
+    const __m512i first = _mm512_clmulepi64_epi128(high, factors, 0x00);
+    const __m512i second = _mm512_clmulepi64_epi128(high, factors, 0x11);
+    return _mm512_ternarylogic_epi64(first, second, low, 0x96); // exclusive or of three
+}
+
+OTTLA_FOLDING inline __m128i fold(__m128i high, __m128i low, Fold by) {
+    const __m128i factors = _mm_set_epi64x(static_cast<int64_t>(by.second), static_cast<int64_t>(by.first));
+    const __m128i first = _mm_clmulepi64_si128(high, factors, 0x00);
+    const __m128i second = _mm_clmulepi64_si128(high, factors, 0x11);
+    return _mm_xor_si128(_mm_xor_si128(first, second), low);
+}
+
+OTTLA_FOLDING uint32_t crc32c_folding(uint32_t crc, const void* data, size_t size) {
+    if (size < 2 * fold_size)
+        return crc32c_instruction(crc, data, size);
+    const auto* at = static_cast<const uint8_t*>(data);
+    __m512i a = _mm512_xor_si512(load(at), _mm512_zextsi128_si512(_mm_cvtsi32_si128(static_cast<int32_t>(~crc))));
+    __m512i b = load(at + 64);
+    __m512i c = load(at + 128);
+    __m512i d = load(at + 192);
+    for (at += fold_size, size -= fold_size; size >= fold_size; at += fold_size, size -= fold_size) {
+        constexpr Fold whole = fold_over(8 * fold_size);
+        a = fold(a, load(at), whole);
+        b = fold(b, load(at + 64), whole);
+        c = fold(c, load(at + 128), whole);
+        d = fold(d, load(at + 192), whole);
+    }
+    d = fold(a, fold(b, fold(c, d, fold_over(512)), fold_over(1024)), fold_over(1536));
+    alignas(64) __m128i lanes[4];
+    _mm512_store_si512(lanes, d);
+    const __m128i last = fold(lanes[0], fold(lanes[1], fold(lanes[2], lanes[3], fold_over(128)), fold_over(256)), fold_over(384));
+    uint64_t rest = _mm_crc32_u64(0, static_cast<uint64_t>(_mm_cvtsi128_si64(last)));
+    rest = _mm_crc32_u64(rest, static_cast<uint64_t>(_mm_extract_epi64(last, 1)));
+    return crc32c_instruction(~static_cast<uint32_t>(rest), at, size);
+}
 
 #endif
-
-// Polynomials over GF(2), bit 31 the constant term: as checksums are kept.
-constexpr uint32_t one = 1u << 31;
-
-constexpr uint32_t multiply(uint32_t a, uint32_t b) {
-    uint32_t product = 0;
-    for (uint32_t bit = one; bit; bit >>= 1) {
-        if (a & bit)
-            product ^= b;
-        b = (b >> 1) ^ (b & 1 ? polynomial : 0);
-    }
-    return product;
-}
-
-// powers[k] is x to the power of 2^k, for whole bytes from k = 3 on.
-constexpr auto make_powers() {
-    std::array<uint32_t, 64> powers{};
-    powers[0] = one >> 1;
-    for (size_t k = 1; k < powers.size(); ++k)
-        powers[k] = multiply(powers[k - 1], powers[k - 1]);
-    return powers;
-}
-
-constexpr auto powers = make_powers();
 
 } // namespace
 
 uint32_t crc32c_join(uint32_t first, uint32_t second, size_t second_size) {
     // What inverts a checksum at its start and end cancels out.
-    for (size_t k = 3; second_size; ++k, second_size >>= 1)
-        if (second_size & 1)
-            first = multiply(powers[k], first);
-    return first ^ second;
+    return multiply(power(8 * second_size), first) ^ second;
 }
 
 uint32_t detail::crc32c_tables(uint32_t crc, const void* data, size_t size) {
@@ -146,12 +208,25 @@ uint32_t detail::crc32c_tables(uint32_t crc, const void* data, size_t size) {
     return ~crc;
 }
 
-uint32_t crc32c(uint32_t crc, const void* data, size_t size) {
+const std::vector<detail::Crc32c>& detail::crc32c_ways() {
+    static const std::vector<Crc32c> ways = [] {
+        std::vector<Crc32c> found;
 #if defined(__x86_64__)
-    if (has_sse42)
-        return crc32c_sse42(crc, static_cast<const uint8_t*>(data), size);
+        const bool instruction = __builtin_cpu_supports("sse4.2");
+        if (instruction && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("vpclmulqdq"))
+            found.push_back(crc32c_folding);
+        if (instruction)
+            found.push_back(crc32c_instruction);
 #endif
-    return detail::crc32c_tables(crc, data, size);
+        found.push_back(crc32c_tables);
+        return found;
+    }();
+    return ways;
+}
+
+uint32_t crc32c(uint32_t crc, const void* data, size_t size) {
+    static const detail::Crc32c best = detail::crc32c_ways().front();
+    return best(crc, data, size);
 }
 
 } // namespace ottla

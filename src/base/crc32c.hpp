@@ -1,8 +1,9 @@
-// CRC-32C (Castagnoli), by the CPU's instruction where there is one, else by tables.
+// CRC-32C (Castagnoli), by what the processor has for it, else by tables.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace ottla {
 
@@ -13,7 +14,10 @@ uint32_t crc32c(uint32_t crc, const void* data, size_t size);
 uint32_t crc32c_join(uint32_t first, uint32_t second, size_t second_size);
 
 namespace detail {
-/// The portable version, for comparison in tests.
+using Crc32c = uint32_t (*)(uint32_t crc, const void* data, size_t size);
+/// Those that this processor can, the fastest first; the last is the portable one.
+const std::vector<Crc32c>& crc32c_ways();
+/// The portable one.
 uint32_t crc32c_tables(uint32_t crc, const void* data, size_t size);
 } // namespace detail
 

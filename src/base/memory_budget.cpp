@@ -36,12 +36,6 @@ Buffer MemoryBudget::count(Buffer bytes, Kind kind) {
     return {new Counted(shared_from_this(), std::move(bytes), kind), data, size};
 }
 
-Buffer MemoryBudget::release(Buffer bytes) {
-    if (!bytes.unique() || bytes.block()->release != &Counted::end)
-        return bytes;
-    return std::move(static_cast<Counted*>(bytes.block())->inner);
-}
-
 std::shared_ptr<void> MemoryBudget::charge(int64_t bytes) {
     take(bytes, Kind::prepared);
     return {nullptr, [self = shared_from_this(), bytes](void*) { self->give(bytes, Kind::prepared); }};

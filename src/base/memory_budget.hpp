@@ -37,8 +37,6 @@ public:
 
     /// The same bytes, counted as the whole block that they keep.
     Buffer count(Buffer bytes, Kind kind);
-    /// What was counted, without the count, if nobody else holds it; else the bytes as they are.
-    static Buffer release(Buffer bytes);
     /// Counts `bytes` while what is returned exists.
     std::shared_ptr<void> charge(int64_t bytes);
 

@@ -63,9 +63,14 @@ SliceReader::Step Handout::batch(Reading& from, DecodeContext& context, Records&
     }
     auto& records = batch->records_;
     auto step = SliceReader::Step::records;
-    while (step == SliceReader::Step::records && into.count_ + records.size() < max_views)
+    const size_t before = into.count_;
+    while (step == SliceReader::Step::records && !full(into)) {
+        const size_t pieces = batch->decompressed_.size();
         step = from.reader.take_batch(context, records, batch->decompressed_);
-    into.count_ += records.size();
+        into.count_ = before + records.size();
+        if (batch->decompressed_.size() > pieces)
+            into.decompressed_ += batch->decompressed_.back().size();
+    }
     if (records.empty()) {
         into.spare_.push_back(std::move(*batch));
         into.batches_.pop_back();
@@ -83,8 +88,6 @@ SliceReader::Step Handout::batch(Reading& from, DecodeContext& context, Records&
 void Handout::recycle(Records& records, DecodeContext& context) {
     for (auto& batch : records.batches_) {
         batch.records_.clear();
-        for (auto& bytes : batch.decompressed_)
-            context.decoder.recycle(MemoryBudget::release(std::move(bytes)));
         batch.decompressed_.clear();
         batch.fetched_ = {};
         batch.topic_.reset();
@@ -93,6 +96,7 @@ void Handout::recycle(Records& records, DecodeContext& context) {
     records.batches_.clear();
     records.events_.clear();
     records.count_ = 0;
+    records.decompressed_ = 0;
     records.lease_.reset();
     records.charge_.reset();
     if (context.budget)

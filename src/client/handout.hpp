@@ -28,9 +28,10 @@ struct Reading {
 
 /// Knows the insides of messages and records.
 struct Handout {
-    /// A call hands out about so many views, ending with a whole batch: as many as stay in the cache while they
-    /// are used.
+    /// A call hands out about so many views and decompressed bytes, ending with a whole batch: as many as stay in the
+    /// cache while they are used.
     static constexpr size_t max_views = 4096;
+    static constexpr size_t max_decompressed = 512 * 1024;
 
     static Message event(const Reading& from, Error error, int64_t offset);
     /// What is wrong with the slice that is being read, where it cannot be read on.
@@ -48,7 +49,9 @@ struct Handout {
     /// Appends records of the slice at hand as a batch, and to `loan` (if not null) how far it goes.
     static SliceReader::Step batch(Reading& from, DecodeContext& context, Records& into, Loan* loan);
     static void add(Records& into, Message event) { into.events_.push_back(std::move(event)); }
-    static bool full(const Records& records) { return records.count_ >= max_views; }
+    static bool full(const Records& records) {
+        return records.count_ >= max_views || records.decompressed_ >= max_decompressed;
+    }
     static void lease(Records& records, std::shared_ptr<void> lease) { records.lease_ = std::move(lease); }
     /// Counts the memory of its views.
     static void charge(Records& records, DecodeContext& context);

@@ -21,7 +21,7 @@ void SliceReader::begin(core::FetchedSlice slice, DecodeContext& context) {
 void SliceReader::end(DecodeContext& context) {
     if (!std::exchange(active_, false))
         return;
-    drop_decompressed(context);
+    drop_decompressed();
     origin_.reset();
     slice_ = {};
     if (views_.capacity() > context.spare.capacity())
@@ -33,7 +33,7 @@ void SliceReader::end(DecodeContext& context) {
 SliceReader::Step SliceReader::next_batch(DecodeContext& context) {
     views_.clear();
     at_ = 0;
-    drop_decompressed(context);
+    drop_decompressed();
     const int64_t before = position_;
     const Step step = decode_next(context, views_, decompressed_);
     if (!decompressed_.empty())
@@ -43,11 +43,10 @@ SliceReader::Step SliceReader::next_batch(DecodeContext& context) {
     return step;
 }
 
-void SliceReader::drop_decompressed(DecodeContext& context) {
+void SliceReader::drop_decompressed() {
     if (decompressed_.empty())
         return;
     origin_.reset();
-    recycle(std::move(decompressed_), context);
     decompressed_ = {};
 }
 
@@ -130,10 +129,6 @@ bool SliceReader::admit(const record::BatchView& batch, DecodeContext& context) 
     if (batch.header.compression() != Compression::none)
         bytes += static_cast<int64_t>(batch.bytes.size()) * usual_ratio;
     return context.budget->admit(bytes);
-}
-
-void SliceReader::recycle(Buffer bytes, DecodeContext& context) {
-    context.decoder.recycle(MemoryBudget::release(std::move(bytes)));
 }
 
 bool SliceReader::is_aborted(const record::BatchHeader& header) {

@@ -76,12 +76,11 @@ public:
 
 private:
     Step next_batch(DecodeContext& context);
-    void drop_decompressed(DecodeContext& context);
+    void drop_decompressed();
     Step decode_next(DecodeContext& context, std::vector<RecordView>& into, Buffer& decompressed);
     /// What is wrong with `batch`, and where reading can go on.
     Step refuse(const record::BatchView& batch, const Error& why);
     static bool admit(const record::BatchView& batch, DecodeContext& context);
-    static void recycle(Buffer bytes, DecodeContext& context);
     bool is_aborted(const record::BatchHeader& header);
     void end_transaction(const record::BatchView& batch, DecodeContext& context);
 

@@ -42,9 +42,14 @@ std::unique_ptr<DecompressStream> make_decompressor(Compression codec) {
     return nullptr;
 }
 
-// A guess that is right for most text; a wrong one costs a copy.
+// Of output to input. A guess that is too low costs a copy, one that is too high memory: more than the usual is guessed of
+// small outputs alone.
 constexpr size_t usual_ratio = 4;
+constexpr size_t max_ratio = 64;
 constexpr size_t smallest_output = 4096;
+constexpr size_t largest_daring = 256 * 1024;
+// Smaller outputs are as good from the heap.
+constexpr size_t smallest_pooled = 32 * 1024;
 
 } // namespace
 
@@ -105,9 +110,16 @@ Result<Buffer> Compressor::finish() {
 Decompressor::Decompressor() = default;
 Decompressor::~Decompressor() = default;
 
-void Decompressor::recycle(Buffer buffer) {
-    if (buffer.unique())
-        spare_ = std::move(buffer);
+Buffer Decompressor::allocate(size_t size) {
+    if (size < smallest_pooled)
+        return Buffer::allocate(size);
+    const Buffer some = pool_.allocate(size);
+    return some.slice(0, some.block()->capacity);
+}
+
+size_t Decompressor::guess(size_t input) const {
+    const size_t likely = input * ratio_;
+    return std::max(smallest_output, std::min(likely, std::max(input * usual_ratio, largest_daring)));
 }
 
 Result<Buffer> Decompressor::run(Compression codec, Bytes input, int8_t magic, size_t max_size) {
@@ -124,21 +136,21 @@ Result<Buffer> Decompressor::run(Compression codec, Bytes input, int8_t magic, s
         input = mended;
     }
     stream->begin(input);
-    Buffer output = std::exchange(spare_, Buffer());
-    const size_t wanted = std::min(max_size, std::max(smallest_output, input.size() * usual_ratio));
-    if (output.size() < wanted / 2 || output.empty())
-        output = Buffer::allocate(wanted);
+    Buffer output = allocate(std::min(max_size, guess(input.size())));
     size_t size = 0;
     for (;;) {
         const auto step = stream->read({output.mutable_data() + size, std::min(output.size(), max_size) - size});
         if (!step)
             return Error(Errc::_bad_compression, fmt::format("{}: {}", name_of(codec), step.error().message()));
         size += step->written;
-        if (step->done)
+        if (step->done) {
+            if (!input.empty_or_null())
+                ratio_ = std::clamp(size / input.size() + 1, ratio_ - 1, max_ratio);
             return output.slice(0, size);
+        }
         if (size >= max_size)
             return Error(Errc::_bad_compression, fmt::format("{}: more than {} bytes when decompressed", name_of(codec), max_size));
-        Buffer larger = Buffer::allocate(std::min(max_size, output.size() * 2));
+        Buffer larger = allocate(std::min(max_size, output.size() * 2));
         std::memcpy(larger.mutable_data(), output.data(), size);
         output = std::move(larger);
     }

@@ -10,6 +10,8 @@
 #include <ottla/error.hpp>
 #include <ottla/types.hpp>
 
+#include "base/buffer_pool.hpp"
+
 namespace ottla::codec {
 
 /// "none", "gzip", "snappy", "lz4", "zstd".
@@ -83,13 +85,16 @@ public:
     /// `magic`: of the batch or message set; lz4 in version 0 has its own, broken, header checksum (KIP-57).
     /// Errors: _bad_compression: malformed, cut short, or more than `max_size` bytes.
     Result<Buffer> run(Compression codec, Bytes input, int8_t magic, size_t max_size = default_max_decompressed);
-    /// Gives an output back, so that its memory may serve the next run if nobody else holds it.
-    void recycle(Buffer buffer);
-
 private:
+    /// Of memory that no output is in: what a call of the application's uses, and more.
+    static constexpr size_t max_kept = 4 * 1024 * 1024;
+
+    size_t guess(size_t input) const;
+    Buffer allocate(size_t size);
+
     std::unique_ptr<DecompressStream> streams_[5];
-    Buffer spare_;
-    size_t spare_capacity_ = 0;
+    BufferPool pool_{max_kept};
+    size_t ratio_ = 4; ///< of output to input, as it was of late
 };
 
 // One file each.

@@ -84,6 +84,7 @@ public:
     void begin(Bytes input) override {
         at_ = input.begin();
         end_ = input.end();
+        block_.clear(); // the run before may have been given up
         pending_ = 0;
         framed_ = input.size() >= header_size && std::memcmp(at_, magic.data(), magic.size()) == 0;
         if (framed_)

@@ -195,7 +195,6 @@ void RecordsText::append_records(std::string& out, const BatchView& batch) {
     if (printed < records_.size())
         put(out, ",\"recordsLeftOut\":{}", records_.size() - printed);
     records_.clear();
-    decoder_.recycle(std::move(decompressed));
 }
 
 void RecordsText::append_error(std::string& out, const std::string& text) {

@@ -52,9 +52,6 @@ public:
     /// Errors: _bad_msg, _bad_compression, naming the base offset; `out` is as before then.
     Error decode(const BatchView& batch, bool check_crc, std::vector<RecordView>& out, Buffer& decompressed);
 
-    /// Gives decompressed bytes back for reuse.
-    void recycle(Buffer decompressed) { decompressor_.recycle(std::move(decompressed)); }
-
 private:
     Error decode_batch(const BatchView& batch, std::vector<RecordView>& out, Buffer& decompressed);
     Error decode_message(const BatchView& batch, std::vector<RecordView>& out, Buffer& decompressed);

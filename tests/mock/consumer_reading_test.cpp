@@ -120,6 +120,32 @@ TEST_CASE("every codec is read, by messages and by batches", "[mock][consumer]")
     CHECK(consumer.position({{"t", 0}}).at(0).offset == 500);
 }
 
+TEST_CASE("a call hands out half a megabyte of decompressed bytes and the rest of a batch", "[mock][consumer]") {
+    const auto codec = GENERATE(Compression::lz4, Compression::none);
+    ConsumerWorld world;
+    world.cluster.create_topic("t", 2);
+    constexpr size_t batches = 40;
+    constexpr size_t value_size = 10'000;
+    for (size_t i = 0; i < batches; ++i)
+        world.fill("t", static_cast<int32_t>(i % 2), 10, std::string(value_size, 'x'), {.compression = codec});
+    Consumer consumer(world.config());
+    consumer.assign({{.topic = "t", .partition = 0, .offset = 0}, {.topic = "t", .partition = 1, .offset = 0}});
+    size_t seen = 0;
+    size_t largest = 0;
+    Records records;
+    const auto deadline = Clock::now() + 10s;
+    while (seen < batches * 10 && Clock::now() < deadline) {
+        consumer.poll_records(records, 100ms);
+        seen += records.count();
+        largest = std::max(largest, records.count());
+    }
+    CHECK(seen == batches * 10);
+    if (codec != Compression::none)
+        CHECK(largest * value_size <= 512 * 1024 + 10 * value_size);
+    else
+        CHECK(largest * value_size > 512 * 1024 + 10 * value_size); // views of what was received anyway
+}
+
 TEST_CASE("brokers that speak only old versions are read", "[mock][consumer]") {
     ConsumerWorld world;
     world.cluster.create_topic("t", 1);

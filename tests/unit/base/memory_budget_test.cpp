@@ -50,22 +50,6 @@ TEST_CASE("slices of a frame count once", "[memory]") {
     CHECK(count(other).block() == other.block());
 }
 
-TEST_CASE("what is counted can be had back without the count", "[memory]") {
-    World world(1000);
-    Buffer bytes = Buffer::copy_of("abc");
-    const BufferBlock* const block = bytes.block();
-    bytes = world.budget->count(std::move(bytes), Kind::prepared);
-    CHECK(world.budget->prepared() > 0);
-    Buffer shared = bytes;
-    bytes = MemoryBudget::release(std::move(bytes));
-    CHECK(bytes.block() != block); // somebody else has it too
-    shared = Buffer();
-    bytes = MemoryBudget::release(std::move(bytes));
-    CHECK(bytes.block() == block);
-    CHECK(world.budget->used() == 0);
-    CHECK(world.budget->prepared() == 0);
-}
-
 TEST_CASE("one thing may always be prepared; who is refused hears when there is room", "[memory]") {
     World world(1000);
     CHECK(world.budget->admit(5000));
