@@ -130,69 +130,166 @@ nlohmann::json run_latency(const Options& options) {
     return out;
 }
 
+namespace {
+
+/// What has come to the application, by the time at which it left, which is in it. Read by one thread, `probed` and `received` by all.
+struct Arrivals {
+    explicit Arrivals(const Pace& p) : pace(p) { samples.reserve(p.total); }
+
+    void take(const Records& records) {
+        const auto now = Clock::now().time_since_epoch();
+        for (const auto& batch : records.batches())
+            for (const RecordView& record : batch) {
+                const Stamp stamp = read_stamp(record.value().text());
+                if (stamp.index < 0) {
+                    probed = true;
+                    continue;
+                }
+                if (static_cast<uint64_t>(stamp.index) >= pace.skip)
+                    samples.push_back(microseconds(now - Clock::duration(stamp.sent_ns)));
+                received.fetch_add(1, std::memory_order_release);
+            }
+    }
+
+    void tell(nlohmann::json& out) {
+        out["errors"] = pace.total - received;
+        add_percentiles(out, samples);
+    }
+
+    const Pace& pace;
+    std::vector<double> samples;
+    std::atomic<bool> probed = false;
+    std::atomic<uint64_t> received = 0;
+};
+
+/// Sends what Arrivals takes.
+class Stamper {
+public:
+    Stamper(Producer& producer, const Options& options)
+        : producer_(producer)
+        , topic_(options.topic())
+        , partitions_(static_cast<uint64_t>(options.partitions()))
+        , value_(Values(options).next()) {}
+
+    /// -1: a probe.
+    void send(int64_t index) {
+        write_stamp(value_, index);
+        const auto turn = static_cast<uint64_t>(std::max<int64_t>(index, 0));
+        producer_.produce({.topic = topic_, .value = value_, .partition = static_cast<int32_t>(turn % partitions_)});
+    }
+    size_t size() const { return value_.size(); }
+
+private:
+    Producer& producer_;
+    const std::string topic_;
+    const uint64_t partitions_;
+    std::string value_;
+};
+
+constexpr auto probe_interval = 50ms;
+constexpr auto after_probes = 200ms; // for those that are still on their way
+
+/// One thread, the application's own loop: sends, and reads as the records come.
+nlohmann::json end_to_end_embedded(const Options& options) {
+    LastError last;
+    boost::asio::io_context io;
+    const Engine engine(io.get_executor());
+    Consumer consumer(client_config(options).set("auto.offset.reset", "latest"), engine, consumer_options(last));
+    Producer producer(producer_config(options), engine, producer_options(last, {}));
+    assign_all(consumer, options, offset_end);
+
+    Pace pace(options);
+    Arrivals arrivals(pace);
+    Stamper stamper(producer, options);
+    std::function<void()> read = [&] {
+        consumer.async_poll_records([&](const boost::system::error_code& ec, const Records& records) {
+            if (ec)
+                return;
+            arrivals.take(records);
+            read();
+        });
+    };
+    read();
+    Patience patience(options);
+    while (!arrivals.probed) {
+        stamper.send(-1);
+        io.run_for(probe_interval);
+        patience.test(last.text());
+    }
+    io.run_for(after_probes);
+    pace.start = Clock::now();
+    std::optional<Measure> measure;
+    uint64_t next = 0;
+    boost::asio::steady_timer timer(io);
+    std::function<void()> wait = [&] {
+        timer.expires_at(pace.due(next));
+        timer.async_wait([&](const boost::system::error_code&) {
+            for (; next < pace.total && Clock::now() >= pace.due(next); ++next) {
+                if (next == pace.skip)
+                    measure.emplace();
+                stamper.send(static_cast<int64_t>(next));
+            }
+            if (next < pace.total)
+                wait();
+        });
+    };
+    wait();
+    for (uint64_t seen = 0; arrivals.received < pace.total; seen = arrivals.received) {
+        io.run_one_for(100ms);
+        if (seen != arrivals.received)
+            patience.renew();
+        else
+            patience.test(last.text());
+    }
+    nlohmann::json out;
+    measure->finish(out, pace.total - pace.skip, (pace.total - pace.skip) * stamper.size());
+    arrivals.tell(out);
+    return out;
+}
+
+} // namespace
+
 nlohmann::json run_end_to_end(const Options& options) {
-    const auto partitions = static_cast<uint64_t>(options.partitions());
-    const std::string topic = options.topic();
+    if (options.number("embedded", 0) != 0)
+        return end_to_end_embedded(options);
     LastError last;
     Consumer consumer(client_config(options).set("auto.offset.reset", "latest"), consumer_options(last));
     assign_all(consumer, options, offset_end);
     Producer producer(producer_config(options), producer_options(last, {}));
 
     Pace pace(options);
-    std::vector<double> samples;
-    samples.reserve(pace.total);
-    std::atomic<bool> probed = false;
-    std::atomic<uint64_t> received = 0;
+    Arrivals arrivals(pace);
+    Stamper stamper(producer, options);
     std::jthread reader([&](const std::stop_token& stop) {
         Records records;
         while (!stop.stop_requested()) {
             consumer.poll_records(records, 100ms);
-            const auto now = Clock::now().time_since_epoch();
-            for (const auto& batch : records.batches())
-                for (const RecordView& record : batch) {
-                    const Stamp stamp = read_stamp(record.value().text());
-                    if (stamp.index < 0) {
-                        probed = true;
-                        continue;
-                    }
-                    if (static_cast<uint64_t>(stamp.index) >= pace.skip)
-                        samples.push_back(microseconds(now - Clock::duration(stamp.sent_ns)));
-                    received.fetch_add(1, std::memory_order_release);
-                }
+            arrivals.take(records);
         }
     });
-    std::string value(Values(options).next());
-    const auto send = [&](int64_t index) {
-        write_stamp(value, index);
-        const auto turn = static_cast<uint64_t>(std::max<int64_t>(index, 0));
-        producer.produce(
-            {.topic = topic, .value = value, .partition = static_cast<int32_t>(turn % partitions)}
-        );
-    };
     Patience patience(options);
-    while (!probed) {
-        send(-1);
-        producer.poll(50ms);
+    while (!arrivals.probed) {
+        stamper.send(-1);
+        producer.poll(probe_interval);
         patience.test(last.text());
     }
-    std::this_thread::sleep_for(200ms); // probes that are still on their way
+    std::this_thread::sleep_for(after_probes);
     pace.start = Clock::now();
     std::optional<Measure> measure;
     for (uint64_t i = 0; i < pace.total; ++i) {
         std::this_thread::sleep_until(pace.due(i));
         if (i == pace.skip)
             measure.emplace();
-        send(static_cast<int64_t>(i));
+        stamper.send(static_cast<int64_t>(i));
     }
     producer.flush(10s);
-    for (int i = 0; i < 10'000 && received < pace.total; ++i)
+    for (int i = 0; i < 10'000 && arrivals.received < pace.total; ++i)
         std::this_thread::sleep_for(1ms);
     nlohmann::json out;
-    measure->finish(out, pace.total - pace.skip, (pace.total - pace.skip) * value.size());
+    measure->finish(out, pace.total - pace.skip, (pace.total - pace.skip) * stamper.size());
     reader.request_stop();
     reader.join();
-    out["errors"] = pace.total - received;
-    add_percentiles(out, samples);
+    arrivals.tell(out);
     return out;
 }
 

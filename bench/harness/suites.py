@@ -65,7 +65,7 @@ def latency(mode: str, rate: int, metric: str, scale: float, embedded: bool = Fa
 
 
 def latencies(scale: float) -> list:
-    kinds = (("latency", False), ("latency", True), ("e2e", False))
+    kinds = (("latency", False), ("latency", True), ("e2e", False), ("e2e", True))
     return [
         latency(mode, rate, metric, scale, embedded)
         for mode, embedded in kinds

@@ -97,6 +97,7 @@ struct ClientConfig {
     int32_t fetch_partition_max_bytes = 1'048'576; // fetch.message.max.bytes
     int32_t queued_min_messages = 100'000;
     int64_t queued_max_kbytes = 65'536;
+    int64_t fetch_ahead_kbytes = 4096; // ottla.fetch.ahead.kbytes
     int64_t memory_budget = 0; ///< 0: none
     milliseconds fetch_error_backoff{500};
     bool check_crcs = true;

@@ -98,6 +98,9 @@ private:
             const int64_t room = s_.number("queued.max.messages.kbytes") * 1024;
             s_.adjust("fetch.max.bytes", std::max(std::min(s_.number("fetch.max.bytes"), room), s_.number("message.max.bytes")));
         }
+        if (!s_.is_given("ottla.fetch.ahead.kbytes") &&
+            (s_.is_given("queued.min.messages") || s_.is_given("queued.max.messages.kbytes")))
+            s_.adjust("ottla.fetch.ahead.kbytes", std::max<int64_t>(s_.number("queued.max.messages.kbytes") / 2, 1));
         const int64_t response = std::min(s_.number("fetch.max.bytes") + 512, int_max);
         if (s_.number("receive.message.max.bytes") < response) {
             if (s_.is_given("receive.message.max.bytes"))

@@ -58,6 +58,11 @@ constexpr Property rows[] = {
     {.name = "queued.max.messages.kbytes", .scope = C, .kind = integer, .range = {1, 2'097'151}, .preset = "65536",
      .importance = medium, .target = &cfg::queued_max_kbytes,
      .doc = "and none is while so much waits in all, in units of 1024 bytes."},
+    {.name = "ottla.fetch.ahead.kbytes", .scope = C, .kind = integer, .range = {1, 2'097'151}, .preset = "4096",
+     .importance = low, .target = &cfg::fetch_ahead_kbytes,
+     .doc = "While so much waits in all, in units of 1024 bytes, only partitions of which nothing waits are fetched from. It is doubled whenever "
+            "the application has to wait for a fetch that this held back, up to half of queued.max.messages.kbytes: that half is its default if "
+            "queued.min.messages or queued.max.messages.kbytes is given. Little keeps what is read in the processor's cache."},
     {.name = "ottla.memory.budget", .scope = C, .kind = integer, .range = {0, 1'000'000'000'000}, .preset = "0",
      .importance = medium, .target = &cfg::memory_budget,
      .doc = "Bytes of memory for records of this consumer: what has been received, what of it is decompressed, and what the "

@@ -58,6 +58,7 @@ void read_back(
     config.fetch_max_bytes = static_cast<int32_t>(world.chance(50) ? 50'000'000 : world.between(1, 10'000));
     config.queued_min_messages = static_cast<int32_t>(world.between(1, 200));
     config.queued_max_kbytes = world.between(1, 100);
+    config.fetch_ahead_kbytes = std::max<int64_t>(1, config.queued_max_kbytes / 8);
     ReaderClient reader(world, config, world.rng.next());
     for (const auto& [where, log] : logs) {
         const int64_t beyond =

@@ -38,6 +38,7 @@ void Fetcher::on_fetch(int32_t node, bool left_out, CallResult<FetchAnswer> resu
         return on_fetch_failure(node, leader, std::move(failure), now);
     leader.failures = 0;
     leader.version = result->version;
+    held_back_ = false;
 
     if (result->response.throttle_time_ms > 0)
         leader.not_before = now + std::chrono::milliseconds(result->response.throttle_time_ms);

@@ -44,6 +44,7 @@ void Fetcher::set_starved(Partition& partition, bool starved) {
     if (partition.starved == starved)
         return;
     partition.starved = starved;
+    held_back_ |= starved;
     size_t& count = leaders_[partition.placed].starved;
     count = starved ? count + 1 : count - 1;
 }

@@ -23,6 +23,7 @@ Fetcher::Fetcher(
     , rng_(seed)
     , log_(log)
     , queue_limit_(config.queued_max_kbytes * 1024)
+    , ahead_(std::min(config.fetch_ahead_kbytes * 1024, most_ahead()))
     , lookup_isolation_(config.isolation) {
     metadata_.on_change(scope_, [this](TimePoint) { wake(); });
 }
@@ -32,6 +33,7 @@ Fetcher::~Fetcher() = default;
 void Fetcher::set_memory(std::shared_ptr<MemoryBudget> memory) {
     memory_ = std::move(memory);
     queue_limit_ = std::min(queue_limit_, memory_->limit() / 2);
+    ahead_ = std::min(ahead_, most_ahead());
 }
 
 void Fetcher::add(FetchStart start, TimePoint now) {
@@ -127,6 +129,15 @@ void Fetcher::apply_credits(FetchSink::Wake wake_or_not) {
         if (partition->starved && !is_starved(*partition))
             touch(*partition);
     }
+    judge_ahead();
+}
+
+/// Where the application has used up everything before the fetch that was held back could bring more, it was held back for too long.
+void Fetcher::judge_ahead() {
+    if (!held_back_ || waiting_bytes_ > 0)
+        return;
+    held_back_ = false;
+    ahead_ = std::min(ahead_ * 2, most_ahead());
 }
 
 // --- leaders

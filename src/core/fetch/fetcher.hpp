@@ -187,11 +187,12 @@ private:
     Partition* find(StreamId stream);
     bool has_room() const { return waiting_bytes_ < queue_limit_; }
 
-    /// The last half of the room is for those of whom nothing waits, so that a partition that is not read leaves some to the others.
+    /// Half of the room at least is for those of whom nothing waits, so that a partition that is not read leaves some to the others.
+    int64_t most_ahead() const { return std::max<int64_t>(queue_limit_ / 2, 1); }
     bool is_starved(const Partition& partition) const {
-        return partition.waiting_messages >= config_.queued_min_messages ||
-               (partition.waiting_bytes > 0 && waiting_bytes_ >= queue_limit_ / 2);
+        return partition.waiting_messages >= config_.queued_min_messages || (partition.waiting_bytes > 0 && waiting_bytes_ >= ahead_);
     }
+    void judge_ahead();
 
     void apply_credits(FetchSink::Wake wake);
     void find_leaders(TimePoint now);
@@ -277,6 +278,8 @@ private:
     int64_t reserved_ = 0;                 ///< sum over the leaders
     int64_t queue_limit_;                  ///< of waiting_bytes_
     int64_t waiting_bytes_ = 0;          ///< of all partitions that are not paused
+    int64_t ahead_;                      ///< of waiting_bytes_, for partitions of which something waits
+    bool held_back_ = false;             ///< one was starved, and no answer has come since
     config::Isolation lookup_isolation_; ///< of ListOffsets
     uint64_t metadata_version_ = ~uint64_t{0};
     uint64_t answers_ = 0;

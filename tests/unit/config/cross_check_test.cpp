@@ -151,6 +151,12 @@ TEST_CASE("what is not set gives way to what is", "[config]") {
     CHECK(parsed({{"allow.auto.create.topics", "true"}}, Role::consumer).allow_auto_create_topics);
     CHECK(parsed({{"queued.max.messages.kbytes", "2000"}}, Role::consumer).fetch_max_bytes == 2'048'000);
     CHECK(parsed({{"queued.max.messages.kbytes", "1"}}, Role::consumer).fetch_max_bytes == 1'000'000);
+
+    CHECK(parsed({}, Role::consumer).fetch_ahead_kbytes == 4096);
+    CHECK(parsed({{"queued.min.messages", "1000000"}}, Role::consumer).fetch_ahead_kbytes == 32'768);
+    CHECK(parsed({{"queued.max.messages.kbytes", "2000"}}, Role::consumer).fetch_ahead_kbytes == 1000);
+    CHECK(parsed({{"queued.max.messages.kbytes", "1"}}, Role::consumer).fetch_ahead_kbytes == 1);
+    CHECK(parsed({{"queued.max.messages.kbytes", "2000"}, {"ottla.fetch.ahead.kbytes", "7"}}, Role::consumer).fetch_ahead_kbytes == 7);
     CHECK(parsed({{"fetch.max.bytes", "200000000"}}, Role::consumer).receive_message_max_bytes == 200'000'512);
 
     CHECK(parsed({{"topic.metadata.refresh.interval.ms", "1000"}}, Role::admin).metadata_max_age.count() == 3000);

@@ -313,6 +313,62 @@ TEST_CASE("fetching stops at queued.max.messages.kbytes over all partitions", "[
     CHECK(world.take_fetch());
 }
 
+TEST_CASE("fetching ahead begins with little, and goes further when the application had to wait", "[fetch]") {
+    FetchWorld world(with([](auto& c) {
+        c.fetch_ahead_kbytes = 4;
+        c.queued_max_kbytes = 24;
+    }));
+    world.add(1, 0, 0);
+    int64_t at = 0;
+    const auto answer_one = [&] {
+        auto fetch = world.take_fetch();
+        if (!fetch)
+            return false;
+        auto response = world.empty_answer(*fetch);
+        FetchWorld::line(response).records.pieces = {Buffer::copy_of(batch(at, 10, 2000))};
+        at += 10;
+        world.answer(*fetch, response);
+        return true;
+    };
+    const auto answers = [&] {
+        int count = 0;
+        while (count < 20 && answer_one())
+            ++count;
+        return count;
+    };
+    const auto use_up = [&](int slices) {
+        world.sink.credits.assign(static_cast<size_t>(slices), {1, 10, 2061});
+        world.fetcher->wake();
+        world.run();
+    };
+    CHECK(answers() == 2); // 4,122 wait
+    use_up(1);
+    CHECK(answer_one()); // in time
+    CHECK_FALSE(world.take_fetch());
+    use_up(1);
+    CHECK(answers() == 1);
+
+    SECTION("the application has to wait") {
+        use_up(2);
+        CHECK(answers() == 4);
+        use_up(4);
+        CHECK(answers() == 6); // half of the room is the most
+        use_up(6);
+        CHECK(answers() == 6);
+    }
+    SECTION("the end of the log is no reason") {
+        use_up(1);
+        auto fetch = world.take_fetch();
+        REQUIRE(fetch);
+        world.answer(*fetch, world.empty_answer(*fetch));
+        use_up(1);
+        fetch = world.take_fetch();
+        REQUIRE(fetch);
+        world.answer(*fetch, world.empty_answer(*fetch));
+        CHECK(answers() == 2);
+    }
+}
+
 TEST_CASE("the broker waits only shortly while a partition is left out for lack of demand", "[fetch]") {
     FetchWorld world(with([](auto& c) { c.queued_min_messages = 10; }));
     world.add(1, 0, 0);
