@@ -232,6 +232,62 @@ class PatternTest(FolderTest):
         self.find_topics("consumer")
 
 
+class MigrationTest(FolderTest):
+    """A group moves to the new protocol and back, member by member, while it works (KIP-848)."""
+
+    TOPIC, GROUP, PARTITIONS = "migration", "migration", 6
+
+    def begin(self, name: str, protocol: str) -> None:
+        settings = ["auto.offset.reset=earliest", "auto.commit.interval.ms=200", f"group.protocol={protocol}", f"client.id={name}-{protocol}"]
+        if protocol == "classic":
+            settings += ["session.timeout.ms=6000", "heartbeat.interval.ms=500"]
+        words = [word for one in settings for word in ("-X", one)]
+        with open(self.folder / "read", "ab") as out:
+            self.members[name] = start_ottla(self, "consume", "-G", self.GROUP, "-u", "-q", "-f", "%p %s\\n", *words, self.TOPIC, stdout=out)
+        self.protocols[name] = protocol
+
+    def all_work(self, what: str) -> None:
+        """Each member has some of the partitions, and what is sent now is read."""
+        wanted = {f"{name}-{protocol}" for name, protocol in self.protocols.items()}
+        found = {}
+
+        def settled() -> bool:
+            found.update(now=owners(self.GROUP, self.TOPIC))
+            return set(found["now"]) == wanted and sum(map(len, found["now"].values())) == self.PARTITIONS
+
+        wait_until(settled, 90, f"{what}: each has some", lambda: str(found))
+        for partition in range(self.PARTITIONS):
+            lines = [f"{what}-{partition}-{n}" for n in range(100)]
+            (self.folder / "lines").write_text("".join(line + "\n" for line in lines))
+            ottla("produce", "-t", self.TOPIC, "-p", partition, self.folder / "lines")
+            self.sent |= {f"{partition} {line}" for line in lines}
+        wait_until(lambda: self.sent <= self.read(), 60, f"{what}: all is read", lambda: f"{len(self.sent - self.read())} are missing")
+
+    def read(self) -> set[str]:
+        return set((self.folder / "read").read_text().splitlines())
+
+    def end(self, name: str, kill: bool) -> None:
+        if kill:
+            KcatTest.kill(self.members[name])
+        else:
+            self.members[name].terminate()
+            self.members[name].wait(30)
+
+    def test_there_and_back(self):
+        ottla("topics", "create", "-p", self.PARTITIONS, "-r", 3, self.TOPIC)
+        self.members: dict[str, subprocess.Popen] = {}
+        self.protocols: dict[str, str] = {}
+        self.sent: set[str] = set()
+        for name in ("one", "two"):
+            self.begin(name, "classic")
+        self.all_work("classic")
+        for name, protocol, kill in (("one", "consumer", True), ("two", "consumer", False), ("one", "classic", False), ("two", "classic", False)):
+            self.end(name, kill)
+            self.begin(name, protocol)
+            self.all_work(f"{name}-{protocol}")
+        self.assertEqual(self.sent, self.read())
+
+
 class OneEngineTest(FolderTest):
     def test_two_members_on_one_engine_join_without_waiting_for_each_other(self):
         ottla("topics", "create", "-p", 6, "-r", 3, "one-engine")
