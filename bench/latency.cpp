@@ -48,6 +48,40 @@ struct Sendings {
     LastError last;
 };
 
+/// Sends on schedule from handlers of a timer: the application's own loop has to run.
+class Schedule {
+public:
+    Schedule(boost::asio::io_context& io, Pace& pace, std::function<void(uint64_t)> send)
+        : pace_(pace)
+        , send_(std::move(send))
+        , timer_(io) {
+        pace_.start = Clock::now();
+        wait();
+    }
+
+    const Measure& measure() const { return *measure_; } ///< once all have been sent
+
+private:
+    void wait() {
+        timer_.expires_at(pace_.due(next_));
+        timer_.async_wait([this](const boost::system::error_code&) {
+            for (; next_ < pace_.total && Clock::now() >= pace_.due(next_); ++next_) {
+                if (next_ == pace_.skip)
+                    measure_.emplace();
+                send_(next_);
+            }
+            if (next_ < pace_.total)
+                wait();
+        });
+    }
+
+    Pace& pace_;
+    const std::function<void(uint64_t)> send_;
+    boost::asio::steady_timer timer_;
+    std::optional<Measure> measure_;
+    uint64_t next_ = 0;
+};
+
 /// One thread, the application's own loop: a timer sends, and reports are served after each handler.
 nlohmann::json latency_embedded(const Options& options) {
     Values values(options);
@@ -61,23 +95,9 @@ nlohmann::json latency_embedded(const Options& options) {
         Engine(io.get_executor()),
         producer_options(sendings.last, [&](const Delivery& delivery) { sendings.report(delivery); })
     );
-    pace.start = Clock::now();
-    std::optional<Measure> measure;
-    uint64_t next = 0;
-    boost::asio::steady_timer timer(io);
-    std::function<void()> wait = [&] {
-        timer.expires_at(pace.due(next));
-        timer.async_wait([&](const boost::system::error_code&) {
-            for (; next < pace.total && Clock::now() >= pace.due(next); ++next) {
-                if (next == pace.skip)
-                    measure.emplace();
-                producer.produce({.topic = topic, .value = values.next()}, sendings.begin(next));
-            }
-            if (next < pace.total)
-                wait();
-        });
-    };
-    wait();
+    const Schedule schedule(io, pace, [&](uint64_t i) {
+        producer.produce({.topic = topic, .value = values.next()}, sendings.begin(i));
+    });
     while (sendings.done < pace.total) {
         io.run_one_for(100ms);
         if (producer.poll(0ms))
@@ -86,7 +106,7 @@ nlohmann::json latency_embedded(const Options& options) {
             patience.test(sendings.last.text());
     }
     nlohmann::json out;
-    measure->finish(out, pace.total - pace.skip, (pace.total - pace.skip) * values.size());
+    schedule.measure().finish(out, pace.total - pace.skip, (pace.total - pace.skip) * values.size());
     sendings.tell(out);
     return out;
 }
@@ -217,23 +237,7 @@ nlohmann::json end_to_end_embedded(const Options& options) {
         patience.test(last.text());
     }
     io.run_for(after_probes);
-    pace.start = Clock::now();
-    std::optional<Measure> measure;
-    uint64_t next = 0;
-    boost::asio::steady_timer timer(io);
-    std::function<void()> wait = [&] {
-        timer.expires_at(pace.due(next));
-        timer.async_wait([&](const boost::system::error_code&) {
-            for (; next < pace.total && Clock::now() >= pace.due(next); ++next) {
-                if (next == pace.skip)
-                    measure.emplace();
-                stamper.send(static_cast<int64_t>(next));
-            }
-            if (next < pace.total)
-                wait();
-        });
-    };
-    wait();
+    const Schedule schedule(io, pace, [&](uint64_t i) { stamper.send(static_cast<int64_t>(i)); });
     for (uint64_t seen = 0; arrivals.received < pace.total; seen = arrivals.received) {
         io.run_one_for(100ms);
         if (seen != arrivals.received)
@@ -242,7 +246,7 @@ nlohmann::json end_to_end_embedded(const Options& options) {
             patience.test(last.text());
     }
     nlohmann::json out;
-    measure->finish(out, pace.total - pace.skip, (pace.total - pace.skip) * stamper.size());
+    schedule.measure().finish(out, pace.total - pace.skip, (pace.total - pace.skip) * stamper.size());
     arrivals.tell(out);
     return out;
 }
