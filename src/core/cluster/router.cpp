@@ -77,8 +77,7 @@ TimePoint Router::poll(TimePoint now) {
         if (peer.connection) {
             const bool bootstrap = key.node < 0;
             const bool idle = peer.waiting.empty() && peer.connection->in_flight() == 0;
-            const auto address = address_of(key.node);
-            const bool moved = address && fmt::format("{}:{}", address->host, address->port) != peer.address;
+            const bool moved = has_moved(key.node, peer);
             if ((bootstrap && idle && !metadata_->brokers().empty() && peer.connection->state() == Connection::State::ready) || moved) {
                 graveyard_.push_back(std::move(peer.connection));
                 graveyard_.back()->shut(Error(Errc::_transport, moved ? "the broker has another address now" : "no longer needed"), now);
@@ -311,6 +310,12 @@ std::optional<config::HostPort> Router::address_of(int32_t node) const {
     return config::HostPort{it->second.host, it->second.port};
 }
 
+/// Asked in every turn of every peer.
+bool Router::has_moved(int32_t node, const Peer& peer) const {
+    const auto it = metadata_->brokers().find(node);
+    return it != metadata_->brokers().end() && (it->second.host != peer.opened_to.host || it->second.port != peer.opened_to.port);
+}
+
 Connection* Router::ready_connection(const PeerKey& key) const {
     const auto it = peers_.find(key);
     if (it == peers_.end() || !it->second.connection || it->second.connection->state() != Connection::State::ready)
@@ -350,6 +355,7 @@ void Router::open(const PeerKey& key, Peer& peer, TimePoint now) {
     peer.wanted = false;
     if (!address)
         return;
+    peer.opened_to = *address;
     peer.address = fmt::format("{}:{}", address->host, address->port);
     ConnectionConfig config{
         .client_id = config_.client_id,

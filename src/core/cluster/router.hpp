@@ -76,7 +76,8 @@ private:
         TimePoint not_before{};
         TimePoint last_failure{};
         TimePoint quiet_until{}; ///< the broker has asked for it
-        std::string address; ///< that the connection was opened to
+        config::HostPort opened_to{}; ///< by the connection
+        std::string address;          ///< the same as text
         stats::BrokerNumbers* numbers = nullptr; ///< of its broker
     };
     struct Target {
@@ -92,6 +93,7 @@ private:
     Target find_coordinator(const Coordinator& route, TimePoint now);
     void look_up_coordinator(const Coordinator& route, TimePoint now);
     std::optional<config::HostPort> address_of(int32_t node) const;
+    bool has_moved(int32_t node, const Peer& peer) const;
 
     void open(const PeerKey& key, Peer& peer, TimePoint now);
     void pump(const PeerKey& key, Peer& peer, TimePoint now);

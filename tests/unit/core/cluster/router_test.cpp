@@ -122,7 +122,7 @@ struct World {
         for (int32_t id : brokers) {
             auto& broker = response.brokers.emplace_back();
             broker.node_id = id;
-            broker.host = "b" + std::to_string(id);
+            broker.host = broker_prefix + std::to_string(id);
             broker.port = 9092;
         }
         response.controller_id = metadata_max > 0 ? 2 : -1;
@@ -186,6 +186,7 @@ struct World {
     std::vector<std::pair<std::string, test::SeenRequest>> others;
     std::vector<CallResult<msg::ListOffsetsResponse>> results;
     std::vector<int32_t> brokers = {1, 2};
+    std::string broker_prefix = "b";
     std::vector<int32_t> leaders = {1, 2};
     int32_t epoch = 3;
     int16_t metadata_max = 7;
@@ -206,6 +207,30 @@ TEST_CASE("a call goes to the leader, found through the bootstrap address", "[ro
     REQUIRE(world.results.size() == 1);
     CHECK(world.results[0]->node == 2);
     CHECK(world.results[0]->response.topics.at(0).partitions.at(0).offset == 42);
+}
+
+TEST_CASE("a broker that has another address now is spoken to there", "[router]") {
+    World world;
+    world.ask_offsets(Leader{"t", 1});
+    world.serve();
+    world.reply_offsets(0);
+    world.ask_offsets(Leader{"t", 1});
+    world.serve();
+    REQUIRE(world.others.size() == 2);
+    CHECK(world.others[1].first == "b2");
+    world.broker_prefix = "c";
+    world.epoch = 4;
+    world.reply_offsets(1, Errc::not_leader_for_partition); // has metadata asked for
+    for (int i = 0; i < 20 && world.others.size() < 3; ++i) {
+        world.advance(100ms);
+        world.serve();
+    }
+    REQUIRE(world.others.size() == 3);
+    CHECK(world.others[2].first == "c2");
+    CHECK_FALSE((world.link_to("b2") && world.link_to("b2")->alive()));
+    world.reply_offsets(2);
+    REQUIRE(world.results.size() == 2);
+    CHECK(world.results[1]->node == 2);
 }
 
 TEST_CASE("a throttled connection keeps quiet for as long as the broker wants, others go on", "[router]") {
