@@ -40,22 +40,17 @@ class FolderTest(unittest.TestCase):
         self.folder = Path(folder.name)
 
 
-@unittest.skipUnless(KCAT, "kcat is not installed")
-class KcatTest(FolderTest):
-    """Lines are "PARTITION OFFSET VALUE", each written at once."""
+def flags(settings: list[str]) -> list[str]:
+    return [word for one in settings for word in ("-X", one)]
 
-    def start_ours(self, group: str, topic: str, strategy: str) -> subprocess.Popen:
-        settings = [word for one in [*SESSION, f"partition.assignment.strategy={strategy}", "client.id=ours"] for word in ("-X", one)]
-        with open(self.folder / "ours", "ab") as out:
-            return start_ottla(self, "consume", "-G", group, "-u", "-q", "-f", "%p %o %s\\n", *settings, topic, stdout=out)
 
-    def start_kcat(self, group: str, topic: str, strategy: str) -> subprocess.Popen:
-        settings = [word for one in [*SESSION, f"partition.assignment.strategy={strategy}", "client.id=kcat"] for word in ("-X", one)]
-        command = [KCAT, "-b", cluster().bootstrap, *settings, "-u", "-q", "-f", "%p %o %s\\n", "-G", group, topic]
-        with open(self.folder / "kcat", "ab") as out, open(self.folder / "kcat.log", "ab") as log:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=log)
-        self.addCleanup(self.kill, process)
-        return process
+class MembersTest(FolderTest):
+    """Each member writes what it reads to a file of its name, as lines "PARTITION OFFSET VALUE", each at once."""
+
+    def start(self, name: str, group: str, topic: str, *settings: str) -> subprocess.Popen:
+        words = flags([*settings, f"client.id={name}"])
+        with open(self.folder / name, "ab") as out:
+            return start_ottla(self, "consume", "-G", group, "-u", "-q", "-f", "%p %o %s\\n", *words, topic, stdout=out)
 
     @staticmethod
     def kill(process: subprocess.Popen) -> None:
@@ -91,6 +86,20 @@ class KcatTest(FolderTest):
 
         wait_until(agree, 60, f"{counts} of {group}", lambda: str(self.told))
         return self.told
+
+
+@unittest.skipUnless(KCAT, "kcat is not installed")
+class KcatTest(MembersTest):
+    def start_ours(self, group: str, topic: str, strategy: str) -> subprocess.Popen:
+        return self.start("ours", group, topic, *SESSION, f"partition.assignment.strategy={strategy}")
+
+    def start_kcat(self, group: str, topic: str, strategy: str) -> subprocess.Popen:
+        settings = flags([*SESSION, f"partition.assignment.strategy={strategy}", "client.id=kcat"])
+        command = [KCAT, "-b", cluster().bootstrap, *settings, "-u", "-q", "-f", "%p %o %s\\n", "-G", group, topic]
+        with open(self.folder / "kcat", "ab") as out, open(self.folder / "kcat.log", "ab") as log:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=log)
+        self.addCleanup(self.kill, process)
+        return process
 
     def share(self, strategy: str) -> None:
         topic = group = f"with-kcat-{strategy}"
@@ -204,9 +213,8 @@ class PatternTest(FolderTest):
         ottla("topics", "create", "-p", 2, "-r", 3, f"no-{group}")
         for name, path in members:
             settings = ["auto.offset.reset=earliest", f"group.protocol={protocol}", f"client.id={name}", "topic.metadata.refresh.interval.ms=1000"]
-            words = [word for one in settings for word in ("-X", one)]
             with open(path, "ab") as out:
-                start_ottla(self, "consume", "-G", group, "-u", "-q", "-f", "%t %p %o\\n", *words, f"^{group}-.*", stdout=out)
+                start_ottla(self, "consume", "-G", group, "-u", "-q", "-f", "%t %p %o\\n", *flags(settings), f"^{group}-.*", stdout=out)
         for topic in (f"{group}-now", f"{group}-later"):
             if topic.endswith("later"):
                 ottla("topics", "create", "-p", 4, "-r", 3, topic)
@@ -232,60 +240,38 @@ class PatternTest(FolderTest):
         self.find_topics("consumer")
 
 
-class MigrationTest(FolderTest):
+class MigrationTest(MembersTest):
     """A group moves to the new protocol and back, member by member, while it works (KIP-848)."""
 
-    TOPIC, GROUP, PARTITIONS = "migration", "migration", 6
-
     def begin(self, name: str, protocol: str) -> None:
-        settings = ["auto.offset.reset=earliest", "auto.commit.interval.ms=200", f"group.protocol={protocol}", f"client.id={name}-{protocol}"]
-        if protocol == "classic":
-            settings += ["session.timeout.ms=6000", "heartbeat.interval.ms=500"]
-        words = [word for one in settings for word in ("-X", one)]
-        with open(self.folder / "read", "ab") as out:
-            self.members[name] = start_ottla(self, "consume", "-G", self.GROUP, "-u", "-q", "-f", "%p %s\\n", *words, self.TOPIC, stdout=out)
-        self.protocols[name] = protocol
+        session = SESSION if protocol == "classic" else [one for one in SESSION if one.startswith("auto.")]
+        self.members[name] = (f"{name}-{protocol}", self.start(f"{name}-{protocol}", "migration", "migration", *session, f"group.protocol={protocol}"))
 
     def all_work(self, what: str) -> None:
-        """Each member has some of the partitions, and what is sent now is read."""
-        wanted = {f"{name}-{protocol}" for name, protocol in self.protocols.items()}
-        found = {}
+        """Each member has its share of the partitions, and what is sent now is read."""
+        self.wait_owners("migration", "migration", {called: 3 for called, _ in self.members.values()})
+        self.sent |= self.produce("migration", what, 600)
+        self.wait_read(self.sent, *self.called())
 
-        def settled() -> bool:
-            found.update(now=owners(self.GROUP, self.TOPIC))
-            return set(found["now"]) == wanted and sum(map(len, found["now"].values())) == self.PARTITIONS
-
-        wait_until(settled, 90, f"{what}: each has some", lambda: str(found))
-        for partition in range(self.PARTITIONS):
-            lines = [f"{what}-{partition}-{n}" for n in range(100)]
-            (self.folder / "lines").write_text("".join(line + "\n" for line in lines))
-            ottla("produce", "-t", self.TOPIC, "-p", partition, self.folder / "lines")
-            self.sent |= {f"{partition} {line}" for line in lines}
-        wait_until(lambda: self.sent <= self.read(), 60, f"{what}: all is read", lambda: f"{len(self.sent - self.read())} are missing")
-
-    def read(self) -> set[str]:
-        return set((self.folder / "read").read_text().splitlines())
-
-    def end(self, name: str, kill: bool) -> None:
-        if kill:
-            KcatTest.kill(self.members[name])
-        else:
-            self.members[name].terminate()
-            self.members[name].wait(30)
+    def called(self) -> list[str]:
+        return [path.name for path in self.folder.glob("*-c*")]
 
     def test_there_and_back(self):
-        ottla("topics", "create", "-p", self.PARTITIONS, "-r", 3, self.TOPIC)
-        self.members: dict[str, subprocess.Popen] = {}
-        self.protocols: dict[str, str] = {}
+        ottla("topics", "create", "-p", 6, "-r", 3, "migration")
+        self.members: dict[str, tuple[str, subprocess.Popen]] = {}
         self.sent: set[str] = set()
         for name in ("one", "two"):
             self.begin(name, "classic")
         self.all_work("classic")
         for name, protocol, kill in (("one", "consumer", True), ("two", "consumer", False), ("one", "classic", False), ("two", "classic", False)):
-            self.end(name, kill)
+            _, member = self.members[name]
+            if not kill:
+                member.terminate()
+                member.wait(30)
+            self.kill(member)
             self.begin(name, protocol)
             self.all_work(f"{name}-{protocol}")
-        self.assertEqual(self.sent, self.read())
+        self.assertEqual(self.sent, {value for name in self.called() for _, value in self.read(name)})
 
 
 class OneEngineTest(FolderTest):

@@ -310,6 +310,8 @@ std::optional<config::HostPort> Router::address_of(int32_t node) const {
     return config::HostPort{it->second.host, it->second.port};
 }
 
+std::string Router::text_of(const config::HostPort& address) { return fmt::format("{}:{}", address.host, address.port); }
+
 /// Asked in every turn of every peer.
 bool Router::has_moved(int32_t node, const Peer& peer) const {
     const auto it = metadata_->brokers().find(node);
@@ -356,7 +358,7 @@ void Router::open(const PeerKey& key, Peer& peer, TimePoint now) {
     if (!address)
         return;
     peer.opened_to = *address;
-    peer.address = fmt::format("{}:{}", address->host, address->port);
+    const std::string where = text_of(*address);
     ConnectionConfig config{
         .client_id = config_.client_id,
         .software_name = config_.client_software_name,
@@ -369,14 +371,14 @@ void Router::open(const PeerKey& key, Peer& peer, TimePoint now) {
         .read_ahead = key.lane == Lane::fetch || key.lane == Lane::fetch_beside ? size_t{4096} : FrameReader::block_size,
         .assumed_versions = {},
     };
-    const auto old = assumed_old_.find(peer.address);
+    const auto old = assumed_old_.find(where);
     if (!config_.api_version_request || (old != assumed_old_.end() && now < old->second))
         if (auto versions = ApiVersions::of_release(config_.broker_version_fallback))
             config.assumed_versions = *versions;
-    std::string name = key.node < 0 ? fmt::format("{}/bootstrap", peer.address) : fmt::format("{}/{}", peer.address, key.node);
+    std::string name = key.node < 0 ? fmt::format("{}/bootstrap", where) : fmt::format("{}/{}", where, key.node);
     log_.debug(LogContext::broker, "CONNECT", "{}: connecting", name);
     peer.numbers->name = name;
-    peer.numbers->address = peer.address;
+    peer.numbers->address = where;
     peer.connection = std::make_unique<Connection>(std::move(config), key.node, std::move(name), *this, peer.numbers->counters);
     peer.quiet_until = {}; // that was said to the connection before it
     peer.connection->open(links_, address->host, address->port, now);
@@ -549,7 +551,7 @@ void Router::on_down(Connection& connection, const Error& error, TimePoint now) 
     if (connection.died_unanswered()) {
         const auto versions = ApiVersions::of_release(config_.broker_version_fallback);
         if (versions && !versions->of(msg::ApiKey::api_versions).present()) {
-            assumed_old_[peer.address] = now + std::max(config_.api_version_fallback, std::chrono::milliseconds(60'000));
+            assumed_old_[text_of(peer.opened_to)] = now + std::max(config_.api_version_fallback, std::chrono::milliseconds(60'000));
             peer.not_before = now;
         }
     }

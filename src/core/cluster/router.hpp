@@ -77,7 +77,6 @@ private:
         TimePoint last_failure{};
         TimePoint quiet_until{}; ///< the broker has asked for it
         config::HostPort opened_to{}; ///< by the connection
-        std::string address;          ///< the same as text
         stats::BrokerNumbers* numbers = nullptr; ///< of its broker
     };
     struct Target {
@@ -93,6 +92,7 @@ private:
     Target find_coordinator(const Coordinator& route, TimePoint now);
     void look_up_coordinator(const Coordinator& route, TimePoint now);
     std::optional<config::HostPort> address_of(int32_t node) const;
+    static std::string text_of(const config::HostPort& address);
     bool has_moved(int32_t node, const Peer& peer) const;
 
     void open(const PeerKey& key, Peer& peer, TimePoint now);

@@ -76,7 +76,7 @@ void Router::note_state(int32_t node, TimePoint now) {
 void Router::gather(BrokerMetrics& one, const stats::BrokerNumbers& numbers, int32_t node, TimePoint now) const {
     const stats::BrokerCounters& counters = numbers.counters;
     if (const auto address = address_of(node)) {
-        one.address = fmt::format("{}:{}", address->host, address->port);
+        one.address = text_of(*address);
         one.name = node < 0 ? one.address + "/bootstrap" : fmt::format("{}/{}", one.address, node);
     } else {
         one.address = numbers.address;

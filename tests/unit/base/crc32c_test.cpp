@@ -23,27 +23,24 @@ uint32_t crc_of(std::string_view bytes) { return crc32c(0, bytes.data(), bytes.s
 
 } // namespace
 
-TEST_CASE("crc32c: the check value of the catalogue of checksums, and the same by tables as by instructions") {
+TEST_CASE("crc32c: the check value of the catalogue of checksums, by every way that this processor has") {
     CHECK(crc_of("123456789") == 0xe3069283);
-    std::vector<size_t> sizes(1100);
-    std::iota(sizes.begin(), sizes.end(), size_t{0});
-    sizes.insert(sizes.end(), {3071, 3072, 3073, 10'000, 100'003});
-    for (const size_t size : sizes) {
-        const std::string bytes = noise(size);
-        for (const uint32_t before : {0u, 1u, 0xffffffffu, 0x12345678u})
-            REQUIRE(crc32c(before, bytes.data(), bytes.size()) == detail::crc32c_tables(before, bytes.data(), bytes.size()));
-    }
+    for (const auto way : detail::crc32c_ways())
+        CHECK(way(0, "123456789", 9) == 0xe3069283);
 }
 
-TEST_CASE("crc32c: by every way that this processor has") {
-    const auto ways = detail::crc32c_ways();
-    CHECK_FALSE(ways.empty());
-    for (const auto& way : ways)
-        for (size_t size = 0; size < 4000; size += size < 700 ? 1 : 97) {
-            const std::string bytes = noise(size + 3).substr(3); // unaligned
-            INFO("size " << size);
-            REQUIRE(way(0, bytes.data(), bytes.size()) == detail::crc32c_tables(0, bytes.data(), bytes.size()));
+TEST_CASE("crc32c: every way is as the tables") {
+    std::vector<size_t> sizes(4000);
+    std::iota(sizes.begin(), sizes.end(), size_t{0});
+    sizes.insert(sizes.end(), {10'000, 100'003});
+    for (const size_t size : sizes) {
+        const std::string bytes = noise(size + 3).substr(3); // unaligned
+        for (const uint32_t before : {0u, 1u, 0xffffffffu, 0x12345678u}) {
+            const uint32_t expected = detail::crc32c_tables(before, bytes.data(), bytes.size());
+            for (const auto way : detail::crc32c_ways())
+                REQUIRE(way(before, bytes.data(), bytes.size()) == expected);
         }
+    }
 }
 
 TEST_CASE("crc32c: those of two pieces give that of both together") {
