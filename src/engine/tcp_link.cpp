@@ -7,6 +7,7 @@
 #include <boost/asio/buffer.hpp>
 #include <fmt/format.h>
 
+#include "base/close_on_exec.hpp"
 #include "engine/loop_base.hpp"
 
 namespace ottla::engine {
@@ -70,7 +71,7 @@ void TcpStream::connect_next(const error_code& last) {
     error_code ec;
     if (socket_->is_open())
         socket_->close(ec);
-    socket_->open(endpoint.protocol(), ec);
+    open_close_on_exec(*socket_, endpoint.protocol(), ec);
     if (!ec && options_.send_buffer)
         socket_->set_option(asio::socket_base::send_buffer_size(options_.send_buffer), ec);
     if (!ec && options_.receive_buffer)

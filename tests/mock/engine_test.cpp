@@ -16,6 +16,7 @@
 #include <ottla/producer.hpp>
 
 #include "catch.hpp"
+#include "mock/kcat.hpp"
 
 using namespace ottla;
 using namespace std::chrono_literals;
@@ -280,4 +281,15 @@ TEST_CASE("destroying an embedded client does not wait", "[engine]") {
     producer.reset();
     CHECK(std::chrono::steady_clock::now() - before < 1s);
     io.run_for(100ms);
+}
+
+TEST_CASE("a program that the application starts inherits no socket of ours", "[engine]") {
+    const auto inherited = [] { return shell("ls -l /proc/self/fd | grep -c socket:").output; };
+    const std::string before = inherited();
+    MockCluster cluster({.brokers = 2});
+    cluster.create_topic("t", 1);
+    Producer producer({{"bootstrap.servers", cluster.bootstrap_servers()}});
+    producer.produce({.topic = "t", .value = "x"});
+    REQUIRE(producer.flush(10s) == 0);
+    CHECK(inherited() == before);
 }

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <pthread.h>
 
+#include "base/close_on_exec.hpp"
 #include "mock/server/session.hpp"
 
 namespace ottla::mock {
@@ -95,7 +96,7 @@ error_code Server::listen(int32_t broker, uint16_t port) {
         return error;
     const tcp::endpoint endpoint(address, port);
     tcp::acceptor& acceptor = listeners_.try_emplace(broker, context_).first->second.acceptor;
-    acceptor.open(endpoint.protocol(), error);
+    open_close_on_exec(acceptor, endpoint.protocol(), error);
     if (!error)
         acceptor.set_option(tcp::acceptor::reuse_address(true), error);
     if (!error)
@@ -125,6 +126,7 @@ void Server::accept(int32_t broker) {
             });
             return;
         }
+        set_close_on_exec(socket.native_handle());
         const ConnectionId id = core_.connect(broker);
         auto session = std::make_shared<Session>(*this, std::move(socket), id);
         sessions_.emplace(id, session);
