@@ -53,7 +53,7 @@ class GroupRun:
         options = self.options
         self.progress.say(f"seed {options.seed}; starting {self.nodes} node(s)")
         settings = SETTINGS + GROUP_SETTINGS + (LEADERS_RETURN if self.nodes > 1 else [])
-        settings += NEW_PROTOCOL_SETTINGS if options.protocol == "consumer" else []
+        settings += NEW_PROTOCOL_SETTINGS if options.protocol != "classic" else []
         cluster = RealCluster(options.version, self.nodes, settings)
         try:
             self.view = View(cluster.folder)
@@ -158,7 +158,9 @@ class GroupRun:
         for name in self.members.now:
             if not any(ledger.worked for ledger in ledgers if ledger.name.startswith(name)):
                 verdict.violation(f"{name} has never had anything to do")
-        kind = "group.protocol=consumer" if options.protocol == "consumer" else options.assignor
+        kind = {"classic": options.assignor, "consumer": "group.protocol=consumer", "both": f"both protocols, {options.assignor}"}[options.protocol]
+        if options.protocol == "both":
+            verdict.counts["passages to the other protocol"] = self.members.passages
         return {
             "version": options.version, "workload": "group", "kind": kind + (", nodes too" if options.nodes_too else "") + (", ours only" if options.ours_only else ""), "minutes": options.minutes, "seed": options.seed,
             "faults": dict(injector.done), "counts": dict(verdict.counts), "notes": dict(verdict.notes),

@@ -1,5 +1,6 @@
 """The members of the workload `group`: three of ours and two of Kafka's own consumers, killed, stopped, closed, and begun anew."""
 
+import itertools
 import random
 import signal
 import subprocess
@@ -23,6 +24,7 @@ MODES = [
     "records sync", "consume sync", "records stored", "poll async", "consume stored", "consume async",
 ]  # fmt: skip
 """How one of ours reads and commits."""
+PROTOCOLS = {"classic": ["classic"], "consumer": ["consumer"], "both": ["classic", "consumer"]}
 ASSIGNORS = {"range": "RangeAssignor", "roundrobin": "RoundRobinAssignor", "cooperative-sticky": "CooperativeStickyAssignor"}
 STOPPED_SECONDS = 9
 """Longer than the members' session (6 s)."""
@@ -41,6 +43,7 @@ class Member:
     name: str
     ledger: Path
     process: subprocess.Popen
+    protocol: str = "classic"
     ended_ms: int | None = None
     """Not later than its end, if it was killed."""
     stopped: bool = False
@@ -90,7 +93,12 @@ class Members:
         chance = random.Random(options.seed)
         self.modes = Deck(MODES, chance)
         # By the new protocol Java's consumer commits in the background whatever poll has returned, worked off or not.
-        self.java_modes = Deck(["sync"] if options.protocol == "consumer" else ["sync", "auto"], chance)
+        self.java_modes = Deck(["sync", "auto"] if options.protocol == "classic" else ["sync"], chance)
+        self.protocols = itertools.cycle(PROTOCOLS[options.protocol])
+        self.protocol = next(self.protocols)
+        """That those speak who begin from now on."""
+        self.passages = 0
+        """How often all members had come to speak one protocol, and the other one's turn came."""
         self.all: list[Member] = []
         self.now: dict[str, Member] = {}
         self.violations = []
@@ -111,6 +119,8 @@ class Members:
         }
         if not self.theirs:
             del faults["kill theirs"]
+        if self.options.protocol == "both":
+            faults["migrate one"] = self.migrate_one
         return faults
 
     # -------- beginning
@@ -121,7 +131,7 @@ class Members:
         words = self.our_command(name, ledger) if name in self.ours else self.java_command(name, ledger)
         with open(self.folder / f"{ledger.stem}.log", "wb") as log:
             process = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log)
-        member = Member(name, ledger, process)
+        member = Member(name, ledger, process, self.protocol)
         self.all.append(member)
         self.now[name] = member
 
@@ -129,7 +139,7 @@ class Members:
         options, (read, commit) = self.options, self.modes.draw().split()
         return [
             options.client, "--workload", "member", "--bootstrap", self.bootstrap, "--ledger", ledger, "--topic", TOPIC,
-            "--name", name, "--group", GROUP, "--protocol", options.protocol, "--assignor", options.assignor,
+            "--name", name, "--group", GROUP, "--protocol", self.protocol, "--assignor", options.assignor,
             "--read", read, "--commit", commit, "--seed", options.seed + len(self.all), "--seconds", options.seconds + 3600, *(["--debug", options.debug] if options.debug else []),
         ]  # fmt: skip
 
@@ -139,7 +149,7 @@ class Members:
             f"bootstrap.servers={self.bootstrap}", f"group.id={GROUP}", f"client.id={name}", "auto.offset.reset=earliest",
             "auto.commit.interval.ms=100", "max.poll.interval.ms=60000",
         ]  # fmt: skip
-        if self.options.protocol == "consumer":
+        if self.protocol == "consumer":
             properties += ["group.protocol=consumer"]
         else:
             properties += ["session.timeout.ms=6000", "heartbeat.interval.ms=1000"]
@@ -168,7 +178,16 @@ class Members:
         member.process.send_signal(signal.SIGCONT)
 
     def close_one(self, chance: random.Random) -> None:
-        name = chance.choice(self.ours)
+        self.replace(chance.choice(self.ours))
+
+    def migrate_one(self, chance: random.Random) -> None:
+        """Closes one that speaks the other protocol, and begins it anew."""
+        if all(one.protocol == self.protocol for one in self.now.values()):
+            self.protocol = next(self.protocols)
+            self.passages += 1
+        self.replace(chance.choice([name for name, one in self.now.items() if one.protocol != self.protocol]))
+
+    def replace(self, name: str) -> None:
         with self.lock:
             self.end_well(self.now[name])
             self.begin(name)

@@ -22,7 +22,7 @@ from client import PARTITIONS, TOPIC, Client, RunFailed  # noqa: E402
 from copiers import Copiers  # noqa: E402
 from faults import LEADERS_RETURN, NODES, Injector, NotWhole, Targets  # noqa: E402
 from group_run import GroupRun  # noqa: E402
-from members import ASSIGNORS  # noqa: E402
+from members import ASSIGNORS, PROTOCOLS  # noqa: E402
 from real_cluster import SETTINGS, RealCluster  # noqa: E402
 from view import ClusterError, NoAnswer, View  # noqa: E402
 from witness import Witness, read_to_the_end  # noqa: E402
@@ -145,7 +145,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="of the plan of faults; default: any")
     parser.add_argument("--rate", type=int, default=1000, help="messages a second (default %(default)s)")
     group = parser.add_argument_group("of the workload group")
-    group.add_argument("--protocol", choices=["classic", "consumer"], default="classic")
+    group.add_argument("--protocol", choices=list(PROTOCOLS), default="classic", help="both: members pass from the one to the other and back")
     group.add_argument("--assignor", choices=list(ASSIGNORS), default="range", help="of all members (default %(default)s)")
     group.add_argument("--debug", default="", help="the property debug of our members, such as cgrp")
     group.add_argument("--ours-only", action="store_true", help="all five members are ours: shows whose doing a violation is")
