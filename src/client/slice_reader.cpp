@@ -107,6 +107,7 @@ SliceReader::decode_next(DecodeContext& context, std::vector<RecordView>& into, 
                 position_ = std::max(position_, batch.next_offset());
                 return Step::records;
             }
+            decompressed = {}; // the records that come next may lie elsewhere
         } else if (is_new && context.check_crcs && !record::crc_matches(batch)) { // damage must not hide records either
             return refuse(batch, {Errc::_bad_msg, fmt::format("batch at offset {}: its checksum is wrong", header.base_offset)});
         } else if (is_marker) {

@@ -226,3 +226,17 @@ TEST_CASE("what is left of a batch can be taken whole", "[consumer]") {
     CHECK(reader.next(context, step) == nullptr);
     CHECK(step == SliceReader::Step::end);
 }
+
+TEST_CASE("records of a plain batch keep the fetch alive, also behind a compressed batch of which nothing is read", "[consumer]") {
+    DecodeContext context;
+    SliceReader reader;
+    // Compaction took the records from offset 7 on.
+    const auto sparse =
+        record::build_batch({.last_offset_delta = 9, .compression = Compression::lz4}, numbered(0, 7)).value();
+    auto slice = slice_of({sparse, batch(10, 2)}, 7);
+    const BufferBlock* const fetched = slice.records.block();
+    reader.begin(std::move(slice), context);
+    SliceReader::Step step{};
+    REQUIRE(reader.next(context, step));
+    CHECK(reader.bytes().block() == fetched); // what a message of it holds
+}
