@@ -61,6 +61,7 @@ SliceReader::Step SliceReader::take_batch(
             decompressed.push_back(decompressed_);
         return Step::records;
     }
+    drop_decompressed(); // those who were given it keep it
     Buffer bytes;
     const Step step = decode_next(context, into, bytes);
     if (!bytes.empty())

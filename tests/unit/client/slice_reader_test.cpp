@@ -240,3 +240,20 @@ TEST_CASE("records of a plain batch keep the fetch alive, also behind a compress
     REQUIRE(reader.next(context, step));
     CHECK(reader.bytes().block() == fetched); // what a message of it holds
 }
+
+TEST_CASE("the reader itself holds nothing of a batch that was taken whole", "[consumer][memory]") {
+    DecodeContext context;
+    context.budget = std::make_shared<MemoryBudget>(4500); // one decompressed batch takes 4096
+    SliceReader reader;
+    reader.begin(slice_of({batch(0, 5, {.compression = Compression::lz4}), batch(5, 5, {.compression = Compression::lz4})}), context);
+    SliceReader::Step step{};
+    REQUIRE(reader.next(context, step));
+    std::vector<RecordView> views;
+    std::vector<Buffer> decompressed;
+    REQUIRE(reader.take_batch(context, views, decompressed) == SliceReader::Step::records);
+    CHECK(reader.take_batch(context, views, decompressed) == SliceReader::Step::no_room);
+    views.clear();
+    decompressed.clear(); // the application lets go of it
+    CHECK(reader.take_batch(context, views, decompressed) == SliceReader::Step::records);
+    CHECK(views.size() == 5);
+}
