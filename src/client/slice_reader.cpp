@@ -9,7 +9,7 @@ void SliceReader::begin(core::FetchedSlice slice, DecodeContext& context) {
     active_ = true;
     slice_ = std::move(slice);
     walker_ = record::BatchWalker(Bytes(slice_.records));
-    position_ = slice_.from;
+    position_ = batch_end_ = slice_.from;
     views_ = std::move(context.spare);
     views_.clear();
     at_ = 0;
@@ -34,12 +34,13 @@ SliceReader::Step SliceReader::next_batch(DecodeContext& context) {
     views_.clear();
     at_ = 0;
     drop_decompressed();
+    position_ = std::max(position_, batch_end_); // records may be missing at the end of a batch
     const int64_t before = position_;
     const Step step = decode_next(context, views_, decompressed_);
     if (!decompressed_.empty())
         origin_.reset(); // that of a batch which was not compressed
     if (step == Step::records)
-        position_ = before; // moves with every record
+        batch_end_ = std::exchange(position_, before); // moves with every record
     return step;
 }
 
@@ -55,13 +56,14 @@ SliceReader::Step SliceReader::take_batch(
 ) {
     if (at_ < views_.size()) {
         into.insert(into.end(), views_.begin() + static_cast<std::ptrdiff_t>(at_), views_.end());
-        position_ = views_.back().offset() + 1;
+        position_ = batch_end_;
         at_ = views_.size();
         if (!decompressed_.empty())
             decompressed.push_back(decompressed_);
         return Step::records;
     }
     drop_decompressed(); // those who were given it keep it
+    position_ = std::max(position_, batch_end_);
     Buffer bytes;
     const Step step = decode_next(context, into, bytes);
     if (!bytes.empty())

@@ -88,6 +88,7 @@ private:
     core::FetchedSlice slice_{};
     record::BatchWalker walker_{Bytes()};
     int64_t position_ = 0;
+    int64_t batch_end_ = 0; ///< of the batch at hand: where reading goes on once `views_` are used up
     std::vector<RecordView> views_; ///< of the batch at hand, for `next`
     size_t at_ = 0;
     Buffer decompressed_;

@@ -132,6 +132,7 @@ TEST_CASE("compacted batches keep their range: the position moves past it", "[co
     const auto seen = read(slice_of({sparse, empty}, 5));
     CHECK(seen.whole == Offsets{7, 8});
     CHECK(seen.position == 20);
+    CHECK(read(slice_of({sparse}, 5)).position == 15);
 }
 
 TEST_CASE("control batches are never handed out", "[consumer]") {
