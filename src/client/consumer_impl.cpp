@@ -316,9 +316,7 @@ std::optional<int64_t> ConsumerImpl::current_lag(const TopicPartition& partition
     if (!known)
         return std::nullopt;
     const Assigned& assigned = *it->second;
-    const int64_t position = assigned.apart              ? assigned.progress->position.load(std::memory_order_relaxed)
-                             : assigned.reader.active() ? assigned.reader.position()
-                                                        : assigned.stands;
+    const int64_t position = assigned.apart ? assigned.apart->place() : assigned.place();
     return std::max<int64_t>(known->end - std::max(position, known->begun), 0);
 }
 

@@ -83,7 +83,6 @@ public:
 private:
     /// One assigned partition as the application sees it.
     struct Assigned : Reading {
-        int64_t stands = -1; ///< where the last slice of the stream that was read has ended
         bool paused = false;
         bool listed = false;                 ///< in `ready_`
         std::shared_ptr<StreamImpl> apart{}; ///< who reads it; null: polls do

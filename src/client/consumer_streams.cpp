@@ -14,7 +14,7 @@ std::shared_ptr<StreamImpl> ConsumerImpl::stream(const TopicPartition& where) {
     unlist(assigned);
     Reading reading{
         assigned.where, assigned.topic, assigned.stream, assigned.progress, std::exchange(assigned.waiting, {}),
-        std::exchange(assigned.reader, {})};
+        std::exchange(assigned.reader, {}), assigned.stands};
     assigned.apart =
         std::make_shared<StreamImpl>(shared_from_this(), driver_, std::move(reading), assigned.paused, stores_);
     driver_->queue().set_apart(assigned.stream, assigned.apart->arrivals());
@@ -39,6 +39,7 @@ void ConsumerImpl::take_back(StreamImpl& stream) {
         Reading rest = stream.take_rest();
         assigned.waiting = std::move(rest.waiting);
         assigned.reader = std::move(rest.reader);
+        assigned.stands = rest.stands;
         for (auto& event : driver_->queue().put_back(assigned.stream))
             assigned.waiting.push_back(std::move(event));
         assigned.apart.reset();

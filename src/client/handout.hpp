@@ -22,8 +22,10 @@ struct Reading {
     std::shared_ptr<Progress> progress{};
     std::deque<core::FetchEvent> waiting{};
     SliceReader reader{}; ///< over the slice that is being handed out
+    int64_t stands = -1;  ///< where the last slice of the stream that was read has ended
 
     bool idle() const { return waiting.empty() && !reader.active(); }
+    int64_t place() const { return reader.active() ? reader.position() : stands; }
 };
 
 /// Knows the insides of messages and records.

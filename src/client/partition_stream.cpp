@@ -25,6 +25,7 @@ void StreamImpl::restart(core::StreamId stream) {
     reading_.waiting.clear();
     reading_.reader.end(context_);
     reading_.stream = stream;
+    reading_.stands = -1;
 }
 
 void StreamImpl::set_paused(bool paused) {
@@ -50,6 +51,11 @@ void StreamImpl::end() {
 Reading StreamImpl::take_rest() {
     std::lock_guard lock(use_);
     return std::move(reading_);
+}
+
+int64_t StreamImpl::place() const {
+    std::lock_guard lock(use_);
+    return reading_.place();
 }
 
 // --- reading
@@ -81,6 +87,7 @@ std::optional<StreamImpl::BadSlice> StreamImpl::take_some(Records& into) {
         const auto step = Handout::batch(reading_, context_, into, stores_ ? &loan : nullptr);
         if (step == SliceReader::Step::end) {
             driver_->queue().give_back({reading_.stream, reader.messages(), reader.size_bytes()});
+            reading_.stands = reader.position();
             reader.end(context_);
         } else if (step == SliceReader::Step::bad) {
             Handout::add(into, Handout::bad_slice(reading_));

@@ -30,6 +30,8 @@ public:
     void end();
     /// What has not been handed out, in its order; the stream has ended.
     Reading take_rest();
+    /// Where reading stands; -1: nothing was read yet.
+    int64_t place() const;
 
     // --- from the reading thread
     const TopicPartition& where() const { return where_; }

@@ -52,3 +52,20 @@ TEST_CASE("reading begins at the first record that is young enough", "[mock][con
     minute.assign({{.topic = "t", .partition = 0}});
     CHECK(values_of(minute, 1) == Values{"_PARTITION_EOF 3"}); // nothing is that young
 }
+
+TEST_CASE("the lag is that of the stream that reads, and of polls after it", "[mock][consumer][stream]") {
+    ConsumerWorld world;
+    world.cluster.create_topic("t", 1);
+    world.fill("t", 0, 10);
+    Consumer consumer(world.config());
+    consumer.assign({{.topic = "t", .partition = 0, .offset = 0}});
+    {
+        auto stream = consumer.stream({"t", 0});
+        Records records;
+        for (size_t seen = 0; seen < 10; seen += records.count())
+            REQUIRE(stream.poll_records(records, 10s));
+        CHECK(stream.poll_records(records, 0ms)); // there is no more
+        CHECK(consumer.current_lag({"t", 0}) == 0);
+    }
+    CHECK(consumer.current_lag({"t", 0}) == 0);
+}
