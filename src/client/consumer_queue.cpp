@@ -61,10 +61,14 @@ void ConsumerQueue::give_back(core::Credit credit) {
 }
 
 void ConsumerQueue::forget(core::StreamId stream) {
+    std::shared_ptr<Arrivals> last; // goes without the lock: memory that is given back ends all waits
     std::lock_guard lock(mutex_);
     watermarks_.erase(stream);
     ends_.erase(stream);
-    apart_.erase(stream);
+    if (const auto apart = apart_.find(stream); apart != apart_.end()) {
+        last = std::move(apart->second);
+        apart_.erase(apart);
+    }
     std::erase_if(credits_, [stream](const core::Credit& c) { return c.stream == stream; });
 }
 

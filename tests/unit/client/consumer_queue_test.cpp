@@ -1,0 +1,23 @@
+// What goes away with a queue may itself want the queue.
+#include "client/consumer_queue.hpp"
+
+#include "base/memory_budget.hpp"
+#include "catch.hpp"
+
+using namespace ottla;
+using namespace ottla::client;
+
+TEST_CASE("memory that is given back with a forgotten stream ends waits", "[consumer][memory]") {
+    ConsumerQueue queue([] {});
+    int rooms = 0;
+    const auto budget = std::make_shared<MemoryBudget>(1000, [&] {
+        ++rooms;
+        queue.interrupt_all();
+    });
+    queue.set_apart(1, std::make_shared<Arrivals>());
+    queue.deliver({1, core::FetchedSlice{.records = budget->count(Buffer::allocate(900), MemoryBudget::Kind::received)}});
+    CHECK(budget->room_to_receive(0, 100) == 0); // somebody waits for room
+    queue.forget(1);
+    CHECK(rooms == 1);
+    CHECK(budget->used() == 0);
+}
