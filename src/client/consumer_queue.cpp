@@ -62,12 +62,14 @@ void ConsumerQueue::give_back(core::Credit credit) {
 
 void ConsumerQueue::forget(core::StreamId stream) {
     std::shared_ptr<Arrivals> last; // goes without the lock: memory that is given back ends all waits
+    std::vector<core::FetchEvent> unread; // likewise
     std::lock_guard lock(mutex_);
     watermarks_.erase(stream);
     ends_.erase(stream);
     if (const auto apart = apart_.find(stream); apart != apart_.end()) {
         last = std::move(apart->second);
         apart_.erase(apart);
+        unread = last->extract(stream);
     }
     std::erase_if(credits_, [stream](const core::Credit& c) { return c.stream == stream; });
 }

@@ -21,3 +21,13 @@ TEST_CASE("memory that is given back with a forgotten stream ends waits", "[cons
     CHECK(rooms == 1);
     CHECK(budget->used() == 0);
 }
+
+TEST_CASE("nothing of a forgotten stream is kept for its reader", "[consumer][memory]") {
+    ConsumerQueue queue([] {});
+    const auto budget = std::make_shared<MemoryBudget>(1000);
+    const auto reader = std::make_shared<Arrivals>();
+    queue.set_apart(1, reader);
+    queue.deliver({1, core::FetchedSlice{.records = budget->count(Buffer::allocate(900), MemoryBudget::Kind::received)}});
+    queue.forget(1);
+    CHECK(budget->used() == 0);
+}
