@@ -6,12 +6,26 @@
 #include "base/virtual_wait.hpp"
 
 namespace ottla::client {
+namespace {
+
+/// A partition in trouble tells of it again and again, also while nobody reads.
+bool is_told_already(const std::vector<core::FetchEvent>& events, const core::FetchEvent& event) {
+    const auto* failure = std::get_if<core::PartitionFailure>(&event.what);
+    return failure && std::any_of(events.begin(), events.end(), [&](const core::FetchEvent& known) {
+        const auto* other = std::get_if<core::PartitionFailure>(&known.what);
+        return other && known.stream == event.stream && other->offset == failure->offset && other->error.code == failure->error.code;
+    });
+}
+
+} // namespace
 
 void Arrivals::push(core::FetchEvent event) {
     Waiter waiter;
     bool first;
     {
         std::lock_guard lock(mutex_);
+        if (is_told_already(events_, event))
+            return;
         first = events_.empty();
         events_.push_back(std::move(event));
         waiter = std::move(waiter_);

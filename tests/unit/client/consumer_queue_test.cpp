@@ -31,3 +31,23 @@ TEST_CASE("nothing of a forgotten stream is kept for its reader", "[consumer][me
     queue.forget(1);
     CHECK(budget->used() == 0);
 }
+
+TEST_CASE("trouble that nobody hears of is kept once", "[consumer]") {
+    ConsumerQueue queue([] {});
+    const auto tell = [&](core::StreamId stream, Errc code, int64_t offset) {
+        queue.deliver({stream, core::PartitionFailure{Error(code), offset}});
+    };
+    for (int i = 0; i < 3; ++i) {
+        tell(1, Errc::_bad_msg, 5);
+        tell(2, Errc::_bad_msg, 5);
+        tell(1, Errc::topic_authorization_failed, 5);
+    }
+    tell(1, Errc::_bad_msg, 6);
+    std::vector<core::FetchEvent> taken;
+    CHECK(queue.take(taken));
+    CHECK(taken.size() == 4);
+    taken.clear();
+    tell(1, Errc::_bad_msg, 6); // that of before has been heard
+    CHECK(queue.take(taken));
+    CHECK(taken.size() == 1);
+}
