@@ -82,12 +82,14 @@ void ConsumerQueue::interrupt_all() {
 }
 
 void ConsumerQueue::drop_waiters() {
+    std::vector<Waiter> dropped; // go without the lock, as do their handlers and what those own, a stream for one
     {
         std::lock_guard lock(mutex_);
-        take_waiter();
+        dropped.push_back(take_waiter());
         for (const auto& [stream, arrivals] : apart_)
-            arrivals->take_waiter();
+            dropped.push_back(arrivals->take_waiter());
     }
+    dropped.clear();
     interrupt_all();
 }
 

@@ -237,3 +237,18 @@ TEST_CASE("a partition that is not read leaves room in a small queue", "[mock][c
     CHECK(values_of(consumer, 1000).size() == 1000);
     CHECK(read(idle, 1000).size() == 1000);
 }
+
+TEST_CASE("the io_context may go before the consumer, with handlers that own streams", "[mock][consumer][stream]") {
+    ConsumerWorld world;
+    world.cluster.create_topic("t", 2);
+    auto io = std::make_unique<asio::io_context>(1);
+    Consumer consumer(world.config(), Engine(io->get_executor()));
+    consumer.assign(both());
+    for (const int32_t partition : {0, 1}) {
+        const auto stream = std::make_shared<PartitionStream>(consumer.stream({"t", partition}));
+        stream->async_poll_records([stream](error_code, const Records&) {}); // while it waits it has the stream
+    }
+    io->run_for(300ms);
+    io.reset();
+    CHECK(code_of([&] { consumer.poll(100ms); }) == Errc::_destroy);
+}
