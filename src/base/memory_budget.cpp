@@ -83,8 +83,8 @@ void MemoryBudget::close() {
     on_spent_ = nullptr;
 }
 
+// Without the lock, for the application may give memory back in it.
 void MemoryBudget::tell_spent() const {
-    std::lock_guard lock(mutex_);
     if (on_spent_)
         on_spent_(*this);
 }

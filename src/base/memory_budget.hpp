@@ -40,6 +40,7 @@ public:
     /// Counts `bytes` while what is returned exists.
     std::shared_ptr<void> charge(int64_t bytes);
 
+    /// Not beside or after `close`.
     void tell_spent() const;
 
     /// Neither is called any more.

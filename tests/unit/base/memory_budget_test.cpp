@@ -85,3 +85,14 @@ TEST_CASE("receiving leaves a quarter for decompression", "[memory]") {
     held.reset();
     CHECK(world.rooms == 1);
 }
+
+TEST_CASE("who hears that memory is spent may give some back at once", "[memory]") {
+    std::shared_ptr<void> held;
+    int rooms = 0;
+    const auto budget = std::make_shared<MemoryBudget>(1000, [&] { ++rooms; }, [&](const MemoryBudget&) { held.reset(); });
+    held = budget->charge(1000);
+    CHECK_FALSE(budget->admit(1));
+    budget->tell_spent();
+    CHECK(budget->used() == 0);
+    CHECK(rooms == 1);
+}
