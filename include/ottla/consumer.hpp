@@ -111,6 +111,7 @@ public:
     /// One message or event; nullopt at the time limit (negative: no limit). Serves callbacks.
     std::optional<Message> poll(std::chrono::milliseconds timeout);
     /// Up to `count` (at most 1,000,000); waits until that many, the time limit, or a rebalance that wants some of their partitions.
+    /// Less when ottla.memory.budget is spent.
     std::vector<Message> consume(size_t count, std::chrono::milliseconds timeout);
     /// Whatever has arrived, as views; waits only while nothing is there. Nothing is allocated or locked per message.
     /// Pass the same object again to reuse its memory; its old views end.

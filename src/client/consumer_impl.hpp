@@ -162,6 +162,7 @@ private:
     std::atomic<bool> records_out_{false}; ///< handed out together, not yet stored; while false there is no consumed_
     std::shared_ptr<void> consumed_; ///< lease of what `consume` returned last
     Loan lending_;                   ///< what a Records is being filled with
+    bool spent_ = false;             ///< the memory budget, when there was something to hand out
     std::atomic<bool> woken_{false};
     core::StreamId last_stream_ = 0;
     std::unordered_map<TopicPartition, std::unique_ptr<Assigned>> assigned_;

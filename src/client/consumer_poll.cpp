@@ -75,6 +75,7 @@ Message ConsumerImpl::give_up_slice(Assigned& assigned) {
 }
 
 void ConsumerImpl::on_memory_spent() {
+    spent_ = true;
     context_.budget->tell_spent();
     sort_in(); // what waits there would end the wait for memory
 }
@@ -137,6 +138,7 @@ std::vector<Message> ConsumerImpl::consume(size_t count, std::chrono::millisecon
     begin_poll();
     lending_.clear();
     const auto collect = [&] {
+        spent_ = false;
         while (messages.size() < count) {
             if (messages.empty())
                 messages.reserve(std::min(count, usual_consume));
@@ -145,7 +147,7 @@ std::vector<Message> ConsumerImpl::consume(size_t count, std::chrono::millisecon
                 break;
             }
         }
-        return messages.size() == count;
+        return messages.size() == count || (spent_ && !messages.empty()); // these may be what spends it
     };
     wait_for(timeout, collect, [&] { return !messages.empty(); });
     if (!lending_.empty()) {

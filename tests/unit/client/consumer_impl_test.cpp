@@ -1,6 +1,7 @@
 // The consumer without a network: slices are put into its queue by hand, as the fetcher would.
 #include "client/consumer_impl.hpp"
 
+#include <future>
 #include <malloc.h>
 
 #include <boost/asio/io_context.hpp>
@@ -268,4 +269,18 @@ TEST_CASE("only asking for messages is polling: a commit does not put off max.po
     world.consumer->stored();
     world.consumer->commit_async({});
     CHECK(calls == 3);
+}
+
+TEST_CASE("consume ends when its own messages have spent the memory budget", "[consumer][memory]") {
+    config::ClientConfig config;
+    config.memory_budget = 90'000;
+    World world(std::move(config));
+    world.assign(1);
+    for (int64_t i = 0; i < 3; ++i)
+        world.deliver(1, batch(i * 500, 500, Compression::lz4), i * 500, 500); // 60 kB each
+    auto some = std::async(std::launch::async, [&] { return world.consumer->consume(1500, -1ms).size(); });
+    const bool came = some.wait_for(10s) == std::future_status::ready;
+    world.consumer->wakeup();
+    CHECK(came);
+    CHECK(some.get() == 500);
 }
