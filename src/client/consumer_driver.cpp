@@ -227,8 +227,18 @@ void ConsumerDriver::commit_by_itself() {
 }
 
 void ConsumerDriver::serve_callbacks() {
-    if (callbacks_.load(std::memory_order_relaxed) && callbacks_.exchange(false, std::memory_order_acquire))
-        events_.serve();
+    if (!callbacks_.load(std::memory_order_relaxed) || !callbacks_.exchange(false, std::memory_order_acquire))
+        return;
+    if (thrown_) {
+        callbacks_.store(events_.pending(), std::memory_order_release);
+        std::rethrow_exception(std::exchange(thrown_, nullptr));
+    }
+    events_.serve();
+}
+
+void ConsumerDriver::throw_next(std::exception_ptr thrown) {
+    thrown_ = std::move(thrown);
+    callbacks_.store(true, std::memory_order_release);
 }
 
 void ConsumerDriver::drain(TimePoint) {

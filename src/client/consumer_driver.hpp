@@ -57,6 +57,8 @@ public:
 
     /// Runs the error callbacks that wait, on the calling thread. Cheap when there are none.
     void serve_callbacks();
+    /// What one of them has thrown leaves the next call that serves them.
+    void throw_next(std::exception_ptr thrown);
 
     ClientEvents& events() { return events_; }
 
@@ -155,6 +157,7 @@ private:
     StoredOffsets stored_;
     std::atomic<bool> rung_{false};
     std::atomic<bool> callbacks_{false};
+    std::exception_ptr thrown_; ///< by a callback, and not yet given to the application
     const std::shared_ptr<MemoryBudget> memory_; ///< null: no limit
     std::atomic<int64_t> memory_told_{0};        ///< by the steady clock, when the log was told that it is spent
     std::optional<core::Cluster> cluster_;

@@ -236,7 +236,14 @@ bool ConsumerImpl::wait_for(std::chrono::milliseconds timeout, Take take, Holds 
     TimePoint deadline = TimePoint::max();
     bool deadline_set = timeout.count() < 0;
     for (bool last = timeout.count() == 0;;) {
-        driver_->serve_callbacks();
+        try {
+            driver_->serve_callbacks();
+        } catch (...) {
+            if (!holds())
+                throw;
+            driver_->throw_next(std::current_exception());
+            return true;
+        }
         if (!holds())
             serve_group();
         else if (driver_->group_calls())

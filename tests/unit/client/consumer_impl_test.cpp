@@ -31,7 +31,11 @@ struct World {
               Engine(io.get_executor()).loop(),
               std::move(config),
               [](int, std::string_view, std::string_view, std::string_view) {},
-              [this](const KafkaError& e) { errors.push_back(e.code()); }
+              [this](const KafkaError& e) {
+                  errors.push_back(e.code());
+                  if (throws)
+                      throw std::runtime_error("the application's");
+              }
           ))
         , consumer(std::make_shared<ConsumerImpl>(driver)) {}
 
@@ -76,6 +80,7 @@ struct World {
 
     boost::asio::io_context io;
     std::vector<Errc> errors;
+    bool throws = false; ///< the application, when it is told of an error
     std::shared_ptr<ConsumerDriver> driver;
     std::shared_ptr<ConsumerImpl> consumer;
     core::StreamId streams = 0;
@@ -283,4 +288,28 @@ TEST_CASE("consume ends when its own messages have spent the memory budget", "[c
     world.consumer->wakeup();
     CHECK(came);
     CHECK(some.get() == 500);
+}
+
+TEST_CASE("what a callback throws in the midst of consume costs no messages", "[consumer]") {
+    World world;
+    world.throws = true;
+    world.assign(1);
+    world.deliver(1, batch(0, 3), 0, 3);
+    Seen seen;
+    std::thread application([&] {
+        try {
+            for (const auto& message : world.consumer->consume(10, -1ms))
+                seen.push_back("0@" + std::to_string(message.offset()));
+            world.consumer->consume(10, 0ms);
+        } catch (const std::runtime_error& e) {
+            seen.emplace_back(e.what());
+        }
+    });
+    while (world.consumer->position({{"t", 0}}).front().offset != 3)
+        std::this_thread::yield();
+    world.driver->events().on_error(Error(Errc::_transport));
+    application.join();
+    CHECK(seen == Seen{"0@0", "0@1", "0@2", "the application's"});
+    world.throws = false;
+    CHECK(world.drain().empty());
 }
