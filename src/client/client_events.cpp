@@ -175,31 +175,64 @@ void ClientEvents::on_created(const Config& config, ClientKind kind, const std::
 size_t ClientEvents::serve() {
     if (!pending())
         return 0;
-    std::deque<Error> errors;
-    std::deque<Line> lines;
-    std::deque<ThrottleEvent> throttles;
-    std::deque<std::pair<Error, std::vector<CommittedOffset>>> commits;
-    std::optional<Metrics> statistics;
+    Waiting taken;
     {
         std::lock_guard lock(mutex_);
-        errors.swap(waiting_);
-        lines.swap(lines_);
-        throttles.swap(throttles_);
-        commits.swap(commits_);
-        statistics.swap(statistics_);
+        taken.lines.swap(lines_);
+        taken.errors.swap(waiting_);
+        taken.throttles.swap(throttles_);
+        taken.commits.swap(commits_);
+        taken.statistics.swap(statistics_);
         pending_.store(false, std::memory_order_release);
     }
-    for (const Line& line : lines)
-        write(line.level, line.facility, line.text);
-    for (auto& error : errors)
-        on_error_(KafkaError(std::move(error)));
-    for (const auto& event : throttles)
-        observers_.on_throttle(event);
-    for (const auto& [error, offsets] : commits)
-        observers_.on_commit(error, offsets);
-    if (statistics)
+    size_t count = 0;
+    try {
+        serve(taken, count);
+    } catch (...) {
+        put_back(std::move(taken));
+        throw;
+    }
+    return count;
+}
+
+// Each goes before it is told, so that what is left has not been.
+void ClientEvents::serve(Waiting& taken, size_t& count) {
+    const auto each = [&](auto& all, auto&& tell) {
+        while (!all.empty()) {
+            auto one = std::move(all.front());
+            all.pop_front();
+            tell(one);
+        }
+    };
+    each(taken.lines, [&](const Line& line) { write(line.level, line.facility, line.text); });
+    count = taken.errors.size() + taken.throttles.size() + taken.commits.size() + (taken.statistics ? 1 : 0);
+    each(taken.errors, [&](Error& error) { on_error_(KafkaError(std::move(error))); });
+    each(taken.throttles, [&](const ThrottleEvent& event) { observers_.on_throttle(event); });
+    each(taken.commits, [&](const auto& commit) { observers_.on_commit(commit.first, commit.second); });
+    if (const auto statistics = std::exchange(taken.statistics, std::nullopt))
         observers_.on_statistics(to_json(*statistics));
-    return errors.size() + throttles.size() + commits.size() + (statistics ? 1 : 0);
+}
+
+// Before what has come meanwhile.
+void ClientEvents::put_back(Waiting rest) {
+    {
+        std::lock_guard lock(mutex_);
+        const auto before = [](auto& first, auto& all) {
+            first.insert(first.end(), std::make_move_iterator(all.begin()), std::make_move_iterator(all.end()));
+            all.swap(first);
+        };
+        before(rest.lines, lines_);
+        before(rest.errors, waiting_);
+        before(rest.throttles, throttles_);
+        before(rest.commits, commits_);
+        if (!statistics_)
+            statistics_ = std::move(rest.statistics);
+        const bool any = !lines_.empty() || !waiting_.empty() || !throttles_.empty() || !commits_.empty() || statistics_;
+        pending_.store(any, std::memory_order_release);
+        if (!any)
+            return;
+    }
+    ring();
 }
 
 } // namespace ottla::client

@@ -59,7 +59,8 @@ public:
 
     /// Runs when something waits to be served, on the thread where it came up: wakes a poll call.
     void set_waker(std::function<void()> waker) { waker_ = std::move(waker); }
-    /// Serves what waits on the calling thread; returns how many errors, throttlings, commits and statistics.
+    /// Serves what waits on the calling thread; returns how many errors, throttlings, commits and statistics. What a callback
+    /// throws leaves it; the next call goes on behind that one.
     size_t serve();
     /// Whether there is something to serve. Cheap when there is not.
     bool pending() const { return pending_.load(std::memory_order_acquire); }
@@ -73,6 +74,17 @@ private:
     static constexpr size_t max_waiting = 32;     // by code: more kinds at once than anyone reads
     static constexpr size_t max_lines = 10'000; // then the oldest go
 
+    /// What waits to be served, in this order.
+    struct Waiting {
+        std::deque<Line> lines{};
+        std::deque<Error> errors{};
+        std::deque<ThrottleEvent> throttles{};
+        std::deque<std::pair<Error, std::vector<CommittedOffset>>> commits{};
+        std::optional<Metrics> statistics{};
+    };
+
+    void serve(Waiting& taken, size_t& count);
+    void put_back(Waiting rest);
     void write(int level, std::string_view facility, std::string_view text) const;
     void ring();
     template <class F>
