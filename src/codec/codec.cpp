@@ -148,9 +148,9 @@ Result<Buffer> Decompressor::run(Compression codec, Bytes input, int8_t magic, s
                 ratio_ = std::clamp(size / input.size() + 1, ratio_ - 1, max_ratio);
             return output.slice(0, size);
         }
-        if (size >= max_size)
+        if (size >= max_size || step->wanted > max_size - size)
             return Error(Errc::_bad_compression, fmt::format("{}: more than {} bytes when decompressed", name_of(codec), max_size));
-        Buffer larger = allocate(std::min(max_size, output.size() * 2));
+        Buffer larger = allocate(std::min(max_size, std::max(output.size() * 2, size + step->wanted)));
         std::memcpy(larger.mutable_data(), output.data(), size);
         output = std::move(larger);
     }

@@ -49,6 +49,7 @@ public:
     struct Step {
         size_t written;
         bool done; ///< all input is used up; else `out` was too small
+        size_t wanted = 0; ///< then: so much must have room before more can be written
     };
     virtual Result<Step> read(std::span<uint8_t> out) = 0;
 };

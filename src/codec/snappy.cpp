@@ -84,8 +84,6 @@ public:
     void begin(Bytes input) override {
         at_ = input.begin();
         end_ = input.end();
-        block_.clear(); // the run before may have been given up
-        pending_ = 0;
         framed_ = input.size() >= header_size && std::memcmp(at_, magic.data(), magic.size()) == 0;
         if (framed_)
             at_ += header_size;
@@ -94,42 +92,29 @@ public:
     Result<Step> read(std::span<uint8_t> out) override {
         size_t written = 0;
         for (;;) {
-            if (pending_ < block_.size()) {
-                const size_t part = std::min(block_.size() - pending_, out.size() - written);
-                std::memcpy(out.data() + written, block_.data() + pending_, part);
-                pending_ += part;
-                written += part;
-                if (pending_ < block_.size())
-                    return Step{written, false};
-                block_.clear();
-                pending_ = 0;
-            }
             if (at_ == end_)
                 return Step{written, true};
-            size_t size = static_cast<size_t>(end_ - at_);
+            const uint8_t* block = at_;
+            size_t size = static_cast<size_t>(end_ - block);
             if (framed_) {
                 if (size < 4)
                     return Error(Errc::_bad_compression, "a block's length is cut short");
-                const auto announced = load_be<int32_t>(at_);
-                at_ += 4;
-                if (announced < 0 || announced > end_ - at_)
+                const auto announced = load_be<int32_t>(block);
+                block += 4;
+                if (announced < 0 || announced > end_ - block)
                     return Error(Errc::_bad_compression, "a block is cut short");
                 size = static_cast<size_t>(announced);
             }
             size_t plain = 0;
             // snappy's densest element makes 64 bytes out of 3.
-            if (!snappy::GetUncompressedLength(chars(at_), size, &plain) || plain > size * 32 + 64)
+            if (!snappy::GetUncompressedLength(chars(block), size, &plain) || plain > size * 32 + 64)
                 return Error(Errc::_bad_compression, "a block's length cannot be true");
-            if (plain <= out.size() - written) {
-                if (!snappy::RawUncompress(chars(at_), size, reinterpret_cast<char*>(out.data() + written)))
-                    return Error(Errc::_bad_compression, "a malformed block");
-                written += plain;
-            } else {
-                block_.resize(plain);
-                if (!snappy::RawUncompress(chars(at_), size, reinterpret_cast<char*>(block_.data())))
-                    return Error(Errc::_bad_compression, "a malformed block");
-            }
-            at_ += size;
+            if (plain > out.size() - written)
+                return Step{written, false, plain};
+            if (!snappy::RawUncompress(chars(block), size, reinterpret_cast<char*>(out.data() + written)))
+                return Error(Errc::_bad_compression, "a malformed block");
+            written += plain;
+            at_ = block + size;
         }
     }
 
@@ -137,8 +122,6 @@ private:
     const uint8_t* at_ = nullptr;
     const uint8_t* end_ = nullptr;
     bool framed_ = false;
-    std::vector<uint8_t> block_; ///< of which only a part had room in the output
-    size_t pending_ = 0;
 };
 
 } // namespace

@@ -1,8 +1,10 @@
 // How a decompressor comes by its memory.
 #include <algorithm>
+#include <malloc.h>
 #include <string>
 #include <vector>
 
+#include "base/varint.hpp"
 #include "catch.hpp"
 #include "codec/codec.hpp"
 
@@ -89,4 +91,17 @@ TEST_CASE("decompressor: more than the limit is refused, and the next output is 
     CHECK(decompressor.run(codec, input, 2, 299'999).error().code == Errc::_bad_compression);
     const Buffer output = decompressor.run(codec, input, 2, 300'000).value();
     CHECK(output == Buffer::copy_of(Bytes(text)));
+}
+
+TEST_CASE("decompressor: a block that says it is larger than the limit gets no memory") {
+    const auto used = [] {
+        const auto info = mallinfo2();
+        return info.uordblks + info.hblkhd;
+    };
+    std::vector<uint8_t> input(1 << 20);
+    put_uvarint(input.data(), 30 << 20); // how a bare snappy block begins
+    Decompressor decompressor;
+    const size_t before = used();
+    CHECK(decompressor.run(Compression::snappy, Bytes(input.data(), input.size()), 2, 1 << 20).error().code == Errc::_bad_compression);
+    CHECK(used() < before + (8 << 20));
 }
