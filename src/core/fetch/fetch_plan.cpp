@@ -139,6 +139,8 @@ TimePoint Fetcher::plan_fetches(TimePoint now) {
         if (!credits_.empty())
             return plan_fetches(now); // credits only ever add demand, so this ends
     }
+    if (memory_) // there may not be room for all: who was asked longest ago goes first
+        std::stable_sort(ready.begin(), ready.end(), [](const auto* a, const auto* b) { return a->second.asked < b->second.asked; });
     for (auto* entry : ready) {
         const int64_t max_bytes = allowance();
         if (max_bytes == 0) { // memory that is given back wakes this, and so do credits

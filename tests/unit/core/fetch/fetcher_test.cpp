@@ -648,3 +648,21 @@ TEST_CASE("a fetcher that is destroyed gets no reply", "[fetch]") {
     world.fetcher.reset();
     CHECK(fetch->call.scope.expired());
 }
+
+TEST_CASE("brokers take turns when there is memory for one of them only", "[fetch][memory]") {
+    FetchWorld world;
+    const auto memory = std::make_shared<MemoryBudget>(1000);
+    const auto held = memory->charge(650); // leaves 100 of the 750 for what is received; 62 are asked for
+    world.fetcher->set_memory(memory);
+    world.add(1, 0, 0);
+    world.add(2, 2, 0);
+    for (int i = 0; i < 3; ++i)
+        for (const int32_t node : {1, 2}) {
+            auto fetch = world.take_fetch();
+            REQUIRE(fetch);
+            CHECK(fetch->node() == node);
+            CHECK_FALSE(world.take_fetch());
+            world.now += 1ms;
+            world.answer(*fetch, world.empty_answer(*fetch));
+        }
+}
