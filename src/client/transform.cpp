@@ -100,15 +100,18 @@ void Transform::abort() {
 
 std::vector<Message> Transform::gather(milliseconds timeout) {
     std::vector<Message> messages = consumer_.consume(1, timeout);
-    if (!messages.empty() && options_.max_records > 1)
+    if (messages.empty())
+        return messages;
+    phase_ = Phase::rewinding; // what has been read is read again, unless it gets into a transaction
+    if (options_.max_records > 1)
         for (auto& more : consumer_.consume(options_.max_records - 1, options_.max_wait))
             messages.push_back(std::move(more));
     for (const auto& message : messages)
-        if (message.error() && message.error().errc() != Errc::_partition_eof) {
-            phase_ = Phase::rewinding; // what was read with it is read again
+        if (message.error() && message.error().errc() != Errc::_partition_eof)
             throw KafkaException(message.error());
-        }
     std::erase_if(messages, [](const Message& message) { return static_cast<bool>(message.error()); });
+    if (messages.empty())
+        phase_ = Phase::reading;
     return messages;
 }
 

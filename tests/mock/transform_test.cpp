@@ -2,6 +2,7 @@
 #include <future>
 
 #include <boost/asio/use_future.hpp>
+#include <ottla/consumer_interceptor.hpp>
 #include <ottla/msg/api_key.hpp>
 #include <ottla/transform.hpp>
 
@@ -221,4 +222,36 @@ TEST_CASE("a transform refuses what cannot work", "[transform]") {
     }) == Errc::_invalid_arg);
     Transform plain(world.consumer(), Producer(world.config()), {.from = {{"from", 0}}}, copy);
     CHECK(code_of([&] { plain.step(1s); }) == Errc::_not_configured);
+}
+
+TEST_CASE("a callback that throws while more is waited for costs no record", "[transform]") {
+    TransformWorld world;
+    world.fill(1);
+    struct Read : ConsumerInterceptor {
+        void on_consume(const Message&) override { any = true; }
+        std::atomic<bool> any{false};
+    };
+    const auto read = std::make_shared<Read>();
+    bool thrown = false;
+    ConsumerOptions options;
+    options.interceptors = {read};
+    options.on_statistics = [&](std::string_view) {
+        if (read->any && !std::exchange(thrown, true))
+            throw std::runtime_error("the application's");
+    };
+    Transform transform(
+        Consumer(
+            world.config(
+                {{"group.id", "g"}, {"auto.offset.reset", "earliest"}, {"enable.auto.commit", "false"}, {"fetch.wait.max.ms", "20"},
+                 {"statistics.interval.ms", "20"}}),
+            options),
+        Producer(world.config({{"transactional.id", "copy"}, {"log_level", "0"}})),
+        {.from = {{"from", 0}, {"from", 1}}, .max_records = 10, .max_wait = 2s}, copy);
+    CHECK_THROWS_AS(transform.step(10s), std::runtime_error);
+    world.fill(1, 1);
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    while (transform.committed() < 1 && std::chrono::steady_clock::now() < deadline)
+        transform.step(200ms);
+    CHECK(world.copies().front() == "m0");
+    transform.close();
 }
