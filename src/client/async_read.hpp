@@ -1,5 +1,6 @@
 // A read that waits without a thread: takes on the initiating thread, then on the handler's executor each time something
-// may have come; ends at once when cancelled.
+// may have come; ends at once when cancelled. One that can be cancelled takes on the executor only, together with the call of
+// the handler: what it had taken before would be lost to a group of operations that another one has won.
 #pragma once
 
 #include <atomic>
@@ -28,17 +29,22 @@ public:
     static void start(std::shared_ptr<engine::Loop> loop, std::shared_ptr<Arrivals> from, Handler<Out> handler, Take take) {
         Out out;
         error_code ec;
+        const bool cancellable = boost::asio::get_associated_cancellation_slot(handler).is_connected();
         if (from->has_waiter())
             ec = make_error_code(Errc::_in_progress);
-        if (ec || take(ec, out)) {
+        if (ec || (!cancellable && take(ec, out))) {
             engine::complete(*loop, std::move(handler), ec, std::move(out));
             return;
         }
         if (!loop->alive())
             return; // there is nowhere to run the handler
         const auto read = std::make_shared<AsyncRead>(std::move(loop), std::move(from), std::move(handler), std::move(take));
+        if (!cancellable) {
+            read->wait();
+            return;
+        }
         read->obey_cancellation();
-        read->wait();
+        engine::run_on(*read->loop_, read->executor_, [read] { read->go_on({}); });
     }
 
     // The handler is built in place: assigning one any_completion_handler to another never returns in Boost 1.81.
@@ -54,15 +60,13 @@ public:
 
 private:
     void obey_cancellation() {
-        auto slot = boost::asio::get_associated_cancellation_slot(handler_);
-        if (slot.is_connected())
-            slot.assign([weak = this->weak_from_this()](boost::asio::cancellation_type type) {
-                const auto read = weak.lock();
-                if (!read || type == boost::asio::cancellation_type::none)
-                    return;
-                read->cancelled_ = true;
-                read->from_->fail_waiter(boost::asio::error::operation_aborted);
-            });
+        boost::asio::get_associated_cancellation_slot(handler_).assign([weak = this->weak_from_this()](boost::asio::cancellation_type type) {
+            const auto read = weak.lock();
+            if (!read || type == boost::asio::cancellation_type::none)
+                return;
+            read->cancelled_ = true;
+            read->from_->fail_waiter(boost::asio::error::operation_aborted);
+        });
     }
 
     void wait() {
@@ -79,6 +83,8 @@ private:
         Out out;
         if (!ec && cancelled_)
             ec = boost::asio::error::operation_aborted;
+        if (!ec && from_->has_waiter()) // of another that came meanwhile
+            ec = make_error_code(Errc::_in_progress);
         if (!ec && !take_(ec, out)) {
             wait();
             return;

@@ -225,3 +225,33 @@ TEST_CASE("a waiting poll is woken up from another thread, and so is one that is
     world.fill("t", 0, 1, "after");
     CHECK(values_of(consumer, 1) == std::vector<std::string>{"after0"});
 }
+
+TEST_CASE("a poll that another operation has beaten leaves what was there to the next", "[mock][consumer][async]") {
+    using namespace asio::experimental::awaitable_operators;
+    ConsumerWorld world;
+    world.cluster.create_topic("t", 1);
+    world.fill("t", 0, 2);
+    asio::io_context io(1);
+    Consumer consumer(world.config(), Engine(io.get_executor()));
+    consumer.assign({{.topic = "t", .partition = 0, .offset = 0}});
+    bool beaten = false;
+    size_t count = 0;
+    asio::co_spawn(
+        io,
+        [&]() -> asio::awaitable<void> {
+            asio::steady_timer timer(io);
+            while (consumer.cached_watermarks({"t", 0}).high != 2) { // then the records have come, too
+                timer.expires_after(10ms);
+                co_await timer.async_wait(use_awaitable);
+            }
+            const auto first = co_await (asio::post(io, use_awaitable) || consumer.async_poll_records(use_awaitable));
+            beaten = first.index() == 0;
+            count = (co_await consumer.async_poll_records(use_awaitable)).count();
+            consumer.close();
+        },
+        asio::detached
+    );
+    io.run_for(10s);
+    CHECK(beaten);
+    CHECK(count == 2);
+}
