@@ -20,7 +20,9 @@ void ConsumerQueue::on_watermarks(core::StreamId stream, int64_t low, int64_t hi
 
 void ConsumerQueue::on_end(core::StreamId stream, int64_t at, int64_t end) {
     std::lock_guard lock(mutex_);
-    ends_.try_emplace(stream, End{.begun = at, .end = end}).first->second.end = end;
+    End& known = ends_.try_emplace(stream, End{.begun = at, .end = end}).first->second;
+    known.begun = std::min(known.begun, at); // reading may have gone back: the log was truncated, or the topic is another one
+    known.end = end;
 }
 
 std::optional<ConsumerQueue::End> ConsumerQueue::end(core::StreamId stream) const {

@@ -40,7 +40,7 @@ public:
     std::optional<std::pair<int64_t, int64_t>> watermarks(core::StreamId stream) const;
 
     struct End {
-        int64_t begun; ///< where reading stood when the first end was known
+        int64_t begun; ///< the lowest place where reading stood when an end was told
         int64_t end;
     };
 

@@ -313,3 +313,14 @@ TEST_CASE("what a callback throws in the midst of consume costs no messages", "[
     world.throws = false;
     CHECK(world.drain().empty());
 }
+
+TEST_CASE("the lag of a partition that is read from its beginning again counts from there", "[consumer]") {
+    World world;
+    world.assign(1);
+    world.driver->queue().on_end(1, 1000, 2000);
+    CHECK(world.consumer->current_lag({"t", 0}) == 1000);
+    world.driver->queue().on_end(1, 0, 490); // the topic was created again
+    world.deliver(1, batch(0, 10), 0, 10);
+    CHECK(world.consumer->poll(0ms)->offset() == 0);
+    CHECK(world.consumer->current_lag({"t", 0}) == 489);
+}
