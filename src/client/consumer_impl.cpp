@@ -218,6 +218,7 @@ void ConsumerImpl::begin_stream(Assigned& assigned, int64_t offset, Duration del
         driver_->queue().set_apart(last_stream_, assigned.apart->arrivals());
         assigned.apart->restart(last_stream_);
     }
+    driver_->queue().copy_watermarks(old, last_stream_); // before the old ones go
     post([driver = driver_, start = std::move(start), old](TimePoint now) mutable {
         if (!driver->running())
             return;
@@ -231,7 +232,6 @@ void ConsumerImpl::begin_stream(Assigned& assigned, int64_t offset, Duration del
     assigned.stands = -1;
     streams_.erase(old);
     streams_[assigned.stream] = &assigned;
-    driver_->queue().copy_watermarks(old, assigned.stream);
 }
 
 void ConsumerImpl::post(engine::Task task) {

@@ -69,3 +69,18 @@ TEST_CASE("the lag is that of the stream that reads, and of polls after it", "[m
     }
     CHECK(consumer.current_lag({"t", 0}) == 0);
 }
+
+TEST_CASE("what was known of a partition's ends stays known over a seek", "[mock][consumer]") {
+    ConsumerWorld world;
+    world.cluster.create_topic("t", 1);
+    world.fill("t", 0, 10);
+    Consumer consumer(world.config());
+    consumer.assign({{.topic = "t", .partition = 0, .offset = 0}});
+    REQUIRE(values_of(consumer, 10).size() == 10);
+    int unknown = 0;
+    for (int i = 0; i < 20'000; ++i) {
+        consumer.seek({.topic = "t", .partition = 0, .offset = i % 10});
+        unknown += consumer.cached_watermarks({"t", 0}).high != 10;
+    }
+    CHECK(unknown == 0);
+}
