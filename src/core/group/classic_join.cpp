@@ -39,6 +39,7 @@ void ClassicMember::begin_join(TimePoint) {
 
 void ClassicMember::join() {
     become(State::joining);
+    rejoin_ = false; // what has called for it since the application was asked is in this round
     join_scope_.reset();
     joining_ = true;
     if (!probe::planted("old_beat_counts"))

@@ -245,6 +245,8 @@ void ClassicMember::on_beaten(CallResult<msg::HeartbeatResponse> result, TimePoi
         return;
     case Errc::rebalance_in_progress:
         beaten_ = now;
+        if (state_ == State::electing || state_ == State::syncing)
+            return; // brokers before 2.3 say so of the round that is under way; of another one SyncGroup tells
         if (!probe::planted("ignore_rebalance"))
             rejoin("the group is rebalancing");
         return;

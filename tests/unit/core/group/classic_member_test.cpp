@@ -406,3 +406,34 @@ TEST_CASE("a static member leaves, or a dynamic one stays, where the application
     if (is_static)
         CHECK(world.take<msg::LeaveGroupRequest>().first.members.at(0).group_instance_id == "i");
 }
+
+TEST_CASE("what is heard of a round that this member is about to join, or has joined, calls for no other", "[group]") {
+    MemberWorld world;
+    world.settle();
+    world.advance(3s);
+    world.beat(Errc::rebalance_in_progress);
+    SECTION("while the application gives up what it has") {
+        world.advance(3s);
+        world.beat(Errc::rebalance_in_progress);
+        world.step();
+        world.join("me", 2);
+        world.sync();
+    }
+    SECTION("before the partitions are dealt out, from brokers before 2.3") {
+        world.step();
+        world.join("me", 2, {}, false);
+        world.advance(3s);
+        world.beat(Errc::rebalance_in_progress);
+        world.sync(std::vector<TopicPartition>{{"t", 0}});
+    }
+    SECTION("another subscription, with which it joins") {
+        world.subscribe({"t", "u"});
+        world.step();
+        world.join("me", 2);
+        world.sync();
+    }
+    world.take_log();
+    world.step();
+    CHECK(world.member->state() == ClassicMember::State::stable);
+    CHECK(world.take_log().empty());
+}
