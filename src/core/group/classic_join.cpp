@@ -37,7 +37,7 @@ void ClassicMember::begin_join(TimePoint) {
         give_up(std::move(gone), Rebalance::Kind::revoke, cooperative());
 }
 
-void ClassicMember::join() {
+void ClassicMember::join(TimePoint now) {
     become(State::joining);
     rejoin_ = false; // what has called for it since the application was asked is in this round
     join_scope_.reset();
@@ -66,7 +66,7 @@ void ClassicMember::join() {
         };
         auto metadata = encode_subscription(self);
         if (!metadata) {
-            join_failed(metadata.error().errc(), metadata.error(), {});
+            join_failed(metadata.error().errc(), metadata.error(), now);
             return;
         }
         request.protocols.push_back({.name = assignor->name(), .metadata = bytes_of(*metadata), .unknown_tags = {}});
@@ -77,7 +77,7 @@ void ClassicMember::join() {
         with.min_version = first_with_instance;
     call<msg::JoinGroupRequest>(
         ports_.caller, Coordinator{CoordinatorType::group, config_.group_id}, std::move(request), with, join_scope_,
-        [this](CallResult<msg::JoinGroupResponse> result, TimePoint now) { on_joined(std::move(result), now); },
+        [this](CallResult<msg::JoinGroupResponse> result, TimePoint when) { on_joined(std::move(result), when); },
         coordinator_error<msg::JoinGroupResponse>
     );
 }
@@ -102,7 +102,7 @@ void ClassicMember::on_joined(CallResult<msg::JoinGroupResponse> result, TimePoi
     if (const auto code = static_cast<Errc>(response.error_code); code != Errc::no_error) {
         if (code == Errc::member_id_required) { // KIP-394: come again by this name
             member_id_ = response.member_id;
-            join();
+            join(now);
         } else {
             join_failed(code, Error(code, fmt::format("group {}: joining: {}", config_.group_id, error_text(code))), now);
         }
@@ -123,7 +123,7 @@ void ClassicMember::on_joined(CallResult<msg::JoinGroupResponse> result, TimePoi
     if (response.leader != member_id_) {
         leader_ = false;
         unwatch_topics();
-        sync({});
+        sync({}, now);
         return;
     }
     leader_ = true;
@@ -176,7 +176,7 @@ void ClassicMember::elect(TimePoint now) {
         return;
     dealt_counts_ = partition_counts();
     if (!deals_) { // a static member that is back: all keep what they have (KIP-814)
-        sync({});
+        sync({}, now);
         return;
     }
     auto assignment = deal_out();
@@ -184,7 +184,7 @@ void ClassicMember::elect(TimePoint now) {
         join_failed(assignment.error().errc(), assignment.error(), now);
         return;
     }
-    sync(*assignment);
+    sync(*assignment, now);
 }
 
 Result<GroupAssignment> ClassicMember::deal_out() {
@@ -205,7 +205,7 @@ Result<GroupAssignment> ClassicMember::deal_out() {
     return (*assignor)->assign(layouts, members_);
 }
 
-void ClassicMember::sync(const GroupAssignment& assignment) {
+void ClassicMember::sync(const GroupAssignment& assignment, TimePoint now) {
     become(State::syncing);
     msg::SyncGroupRequest request;
     request.group_id = config_.group_id;
@@ -217,7 +217,7 @@ void ClassicMember::sync(const GroupAssignment& assignment) {
     for (const auto& [member, given] : assignment) {
         auto bytes = encode_assignment(given);
         if (!bytes) {
-            join_failed(bytes.error().errc(), bytes.error(), {});
+            join_failed(bytes.error().errc(), bytes.error(), now);
             return;
         }
         request.assignments.push_back({.member_id = member, .assignment = bytes_of(*bytes), .unknown_tags = {}});
@@ -226,7 +226,7 @@ void ClassicMember::sync(const GroupAssignment& assignment) {
     with.request_timeout = with.timeout;
     call<msg::SyncGroupRequest>(
         ports_.caller, Coordinator{CoordinatorType::group, config_.group_id}, std::move(request), with, join_scope_,
-        [this](CallResult<msg::SyncGroupResponse> result, TimePoint now) { on_synced(std::move(result), now); },
+        [this](CallResult<msg::SyncGroupResponse> result, TimePoint when) { on_synced(std::move(result), when); },
         coordinator_error<msg::SyncGroupResponse>
     );
 }

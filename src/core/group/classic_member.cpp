@@ -198,7 +198,7 @@ TimePoint ClassicMember::poll(TimePoint now) {
             leave(reason_);
             become(State::out);
         } else if (now >= not_before_ && can_join()) {
-            join();
+            join(now);
         } else {
             next = now >= not_before_ ? next : std::min(next, not_before_); // metadata will wake it
         }

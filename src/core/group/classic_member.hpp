@@ -69,12 +69,12 @@ private:
 
     // --- joining
     void begin_join(TimePoint now);
-    void join();
+    void join(TimePoint now);
     void on_joined(CallResult<msg::JoinGroupResponse> result, TimePoint now);
     void elect(TimePoint now);
     bool all_topics_known() const;
     Result<GroupAssignment> deal_out();
-    void sync(const GroupAssignment& assignment);
+    void sync(const GroupAssignment& assignment, TimePoint now);
     void on_synced(CallResult<msg::SyncGroupResponse> result, TimePoint now);
     void take(std::vector<TopicPartition> given);
     void join_failed(Errc code, const Error& error, TimePoint now);

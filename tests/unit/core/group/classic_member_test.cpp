@@ -437,3 +437,15 @@ TEST_CASE("what is heard of a round that this member is about to join, or has jo
     CHECK(world.member->state() == ClassicMember::State::stable);
     CHECK(world.take_log().empty());
 }
+
+TEST_CASE("a subscription that no request can carry is told of, and tried again after a while", "[group]") {
+    MemberWorld world;
+    world.subscribe({"t\xff"});
+    CHECK(world.take_log() == Lines{"trouble _INVALID_ARG"});
+    CHECK_FALSE(world.asks<msg::JoinGroupRequest>());
+    world.subscribe({"t"});
+    world.advance(2s);
+    world.join("me", 1);
+    world.sync();
+    CHECK(world.take_log() == Lines{"assign t0 t1 t2"});
+}
