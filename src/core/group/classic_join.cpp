@@ -108,8 +108,6 @@ void ClassicMember::on_joined(CallResult<msg::JoinGroupResponse> result, TimePoi
         }
         return;
     }
-    failures_ = 0;
-    trouble_is_over();
     member_id_ = response.member_id;
     generation_ = response.generation_id;
     assignor_ = response.protocol_name.value_or("");
@@ -248,6 +246,8 @@ void ClassicMember::on_synced(CallResult<msg::SyncGroupResponse> result, TimePoi
         join_failed(given.error().errc(), given.error(), now);
         return;
     }
+    failures_ = 0;
+    trouble_is_over();
     beaten_ = now;
     ports_.events.on_heard();
     for (const auto& assignor : assignors_)

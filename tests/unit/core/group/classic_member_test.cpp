@@ -449,3 +449,24 @@ TEST_CASE("a subscription that no request can carry is told of, and tried again 
     world.sync();
     CHECK(world.take_log() == Lines{"assign t0 t1 t2"});
 }
+
+TEST_CASE("a round that fails after joining is told of once, too, and tried again ever more slowly", "[group]") {
+    MemberWorld world;
+    world.assignor->fails = true;
+    world.subscribe({"t"});
+    Duration waited{};
+    for (int32_t generation = 1; generation < 6; ++generation) {
+        world.join("me", generation);
+        for (waited = {}; !world.asks<msg::JoinGroupRequest>() && waited < 10s; waited += 10ms) {
+            world.now += 10ms;
+            ++world.clock.calls;
+            world.run();
+        }
+    }
+    CHECK(waited > 500ms);
+    CHECK(world.take_log() == Lines{"trouble _INVALID_ARG"});
+    world.assignor->fails = false;
+    world.join("me", 6);
+    world.sync();
+    CHECK(world.take_log() == Lines{"assign t0 t1 t2"});
+}
