@@ -28,8 +28,8 @@ ClassicMember::ClassicMember(Ports ports, const config::ClientConfig& config, As
     ports_.metadata.on_change(scope_, [this](TimePoint) {
         if (!patterns_.empty() && resolve_topics() && state_ != State::giving) // which is about to join
             rejoin("topics that match the subscription have changed");
-        if (leader_ && state_ == State::stable && partition_counts() != dealt_counts_ && !probe::planted("ignore_growth"))
-            rejoin("partitions of subscribed topics have changed");
+        if (state_ == State::stable)
+            look_at_partitions();
         wake();
     });
 }
@@ -146,8 +146,16 @@ void ClassicMember::when_out(MoveOnlyFunction<void()> done) {
 // --- steps
 
 void ClassicMember::on_steps_done() {
-    if (state_ == State::taking)
-        become(State::stable);
+    if (state_ != State::taking)
+        return;
+    become(State::stable);
+    look_at_partitions();
+}
+
+/// What the leader has dealt out may not be all any more.
+void ClassicMember::look_at_partitions() {
+    if (leader_ && partition_counts() != dealt_counts_ && !probe::planted("ignore_growth"))
+        rejoin("partitions of subscribed topics have changed");
 }
 
 // The group goes on without this member: what it holds may be another's already.

@@ -65,6 +65,7 @@ private:
 
     // --- steps
     void on_steps_done() override;
+    void look_at_partitions();
     void lose(const std::string& why);
 
     // --- joining

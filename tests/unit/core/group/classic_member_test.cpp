@@ -470,3 +470,16 @@ TEST_CASE("a round that fails after joining is told of once, too, and tried agai
     world.sync();
     CHECK(world.take_log() == Lines{"assign t0 t1 t2"});
 }
+
+TEST_CASE("partitions that come while the leader takes its share call for a rebalance, too", "[group]") {
+    MemberWorld world(true);
+    world.subscribe({"t"});
+    world.join("me", 1);
+    world.sync();
+    world.partitions["t"] = 4;
+    world.metadata->refresh("a test");
+    world.advance(1s);
+    CHECK(world.take_log() == Lines{"assign+ t0 t1 t2"});
+    world.step();
+    CHECK(world.join("me", 2).reason == "partitions of subscribed topics have changed");
+}
