@@ -237,3 +237,17 @@ TEST_CASE("records of a producer that ends before it began are reported") {
     CHECK(reports == std::vector{Errc::_destroy, Errc::_destroy});
     CHECK(producer.outstanding() == 0);
 }
+
+TEST_CASE("a topic whose name no request can carry fails, and holds up no other") {
+    ProducerWorld world;
+    world.cluster.create_topic("t", 1);
+    std::map<std::string, Errc> ended;
+    Producer producer(world.config({{"message.timeout.ms", "20000"}}), {.on_delivery = [&](const Delivery& delivery) {
+        ended[std::string(delivery.topic())] = static_cast<Errc>(delivery.error().value());
+    }});
+    const std::string bad = "t\xff";
+    producer.produce({.topic = bad, .value = "v"});
+    producer.produce({.topic = "t", .value = "v"});
+    CHECK(producer.flush(10s) == 0);
+    CHECK(ended == std::map<std::string, Errc>{{"t", Errc::no_error}, {bad, Errc::topic_exception}});
+}

@@ -9,6 +9,7 @@
 
 #include "config/value.hpp"
 #include "core/cluster/metadata_request.hpp"
+#include "wire/utf8.hpp"
 
 namespace ottla::core {
 namespace {
@@ -38,6 +39,9 @@ std::string hindrance_of(const TopicInfo& topic) {
 }
 
 constexpr int16_t first_version_with_controller = 1;
+
+/// Of another one a request could not be written, and so nothing be heard of the rest.
+bool can_be_asked(const std::string& topic) { return topic.size() <= INT16_MAX && wire::is_utf8(topic); }
 
 /// How long a topic may take to be made, or to change its leader, before anyone is told.
 constexpr Duration hindrance_told_after = std::chrono::seconds(2);
@@ -184,8 +188,8 @@ void Metadata::ask() {
     msg::MetadataRequest request;
     auto& topics = request.topics.emplace();
     for (auto& [name, want] : wants_) {
-        auto& topic = topics.emplace_back();
-        topic.name = name;
+        if (can_be_asked(name))
+            topics.emplace_back().name = name;
         want.asked = true;
     }
     const bool asks_all = all_wanted_ > 0;
@@ -263,7 +267,7 @@ void Metadata::adopt(msg::MetadataResponse response, TimePoint now) {
             continue;
         auto& missing = response.topics.emplace_back();
         missing.name = name;
-        missing.error_code = static_cast<int16_t>(Errc::unknown_topic_or_part);
+        missing.error_code = static_cast<int16_t>(can_be_asked(name) ? Errc::unknown_topic_or_part : Errc::topic_exception);
     }
     std::map<int32_t, BrokerInfo> brokers;
     for (const auto& broker : response.brokers)
