@@ -41,7 +41,7 @@ void ConsumerImpl::start_read(Handler<Out> handler) {
             bool given = false;
             {
                 std::lock_guard lock(self->use_);
-                if (self->closed_)
+                if (self->closed_ || self->closes_elsewhere())
                     ec = make_error_code(Errc::_destroy);
                 else if (self->take(out))
                     given = true;
@@ -50,6 +50,8 @@ void ConsumerImpl::start_read(Handler<Out> handler) {
                 self->driver_->interceptors().on_consume(out);
                 return true;
             }
+            if (ec)
+                self->driver_->queue().interrupt(); // what this was woken for may be the closing thread's
             if (!ec && self->woken_.exchange(false))
                 ec = boost::asio::error::operation_aborted;
             if (!ec && !in_poll)

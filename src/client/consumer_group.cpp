@@ -124,6 +124,11 @@ void ConsumerImpl::end_assigned(const TopicPartition& where) {
 void ConsumerImpl::serve_group() {
     driver_->come_back();
     while (driver_->group_calls()) {
+        {
+            std::lock_guard lock(use_);
+            if (closed_ || closes_elsewhere())
+                return;
+        }
         const auto step = driver_->take_step();
         if (!step)
             return;
@@ -142,6 +147,7 @@ void ConsumerImpl::run_step(const Rebalance& step) {
         handlers = handlers_;
         acted_ = false;
         in_step_ = true;
+        stepping_ = std::this_thread::get_id();
         losing_ = step.kind == Rebalance::Kind::lost;
     }
     struct Over {
@@ -149,6 +155,7 @@ void ConsumerImpl::run_step(const Rebalance& step) {
         ~Over() {
             std::lock_guard lock(consumer.use_);
             consumer.in_step_ = consumer.losing_ = false;
+            consumer.stepping_ = {};
         }
     } over{*this};
     const auto& handler = step.kind == Rebalance::Kind::assign ? handlers.on_assign

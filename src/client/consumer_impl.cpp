@@ -185,9 +185,18 @@ std::vector<TopicPartitionOffset> ConsumerImpl::position(const std::vector<Topic
     return positions;
 }
 
+bool ConsumerImpl::closes_elsewhere() const {
+    const std::thread::id closing = closing_.load();
+    return closing != std::thread::id() && closing != std::this_thread::get_id();
+}
+
 void ConsumerImpl::check_open() const {
-    if (closed_ || (closing_.load() != std::thread::id() && closing_.load() != std::this_thread::get_id()))
-        fail(Errc::_state, "the consumer is closed");
+    const bool closes = closes_elsewhere() && stepping_ != std::this_thread::get_id(); // a step that has begun is done to its end
+    if (!closed_ && !closes)
+        return;
+    if (closes)
+        driver_->queue().interrupt(); // what this call was woken for may be the closing thread's
+    fail(Errc::_state, "the consumer is closed");
 }
 
 void ConsumerImpl::check_fatal() const {

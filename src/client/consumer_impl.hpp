@@ -90,6 +90,8 @@ private:
 
     // --- with `use_` held
     void check_open() const;
+    /// Another thread is in `close`: it takes the steps of the group from now on.
+    bool closes_elsewhere() const;
     /// Throws _fatal if there is such an error.
     void check_fatal() const;
     Assigned& find(const TopicPartition& where);
@@ -157,6 +159,7 @@ private:
     bool acted_ = false;  ///< the application has changed its assignment in a rebalance handler
     bool by_hand_ = false; ///< what is assigned the application has chosen, outside of a group
     bool in_step_ = false; ///< of a rebalance: assigning is the group's doing
+    std::thread::id stepping_{}; ///< the thread that takes it
     bool losing_ = false; ///< what is assigned is the group's no more: nothing of it can be committed
     const bool stores_; ///< offsets of what is handed out
     std::atomic<bool> records_out_{false}; ///< handed out together, not yet stored; while false there is no consumed_

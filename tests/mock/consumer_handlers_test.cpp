@@ -1,0 +1,48 @@
+// What applications do in and around rebalance handlers, and how members end, against the embedded cluster.
+#include <future>
+#include <thread>
+
+#include <boost/asio/io_context.hpp>
+
+#include "catch.hpp"
+#include "mock/group_workers.hpp"
+
+using namespace ottla;
+using namespace ottla::test;
+
+namespace {
+
+using Strings = std::vector<std::string>;
+
+/// Classic, eager and cooperative, and new.
+Config any_member(const GroupWorld& world) {
+    const int kind = GENERATE(0, 1, 2);
+    return kind == 2   ? world.new_member()
+           : kind == 1 ? world.member({{"partition.assignment.strategy", "cooperative-sticky"}})
+                       : world.member();
+}
+
+int64_t committed(const GroupWorld& world) {
+    int64_t sum = 0;
+    for (const auto& row : world.cluster.committed("g"))
+        sum += row.offset;
+    return sum;
+}
+
+} // namespace
+
+TEST_CASE("a member closes while an asynchronous poll waits on the engine's thread", "[mock][group]") {
+    GroupWorld world;
+    Consumer consumer(any_member(world));
+    std::vector<std::thread::id> revoked_on;
+    consumer.subscribe({"t"}, {.on_revoke = [&](const auto&) { revoked_on.push_back(std::this_thread::get_id()); }});
+    CHECK(values_of(consumer, 40).size() == 40);
+    std::promise<error_code> promise;
+    auto ended = promise.get_future();
+    consumer.async_poll([&](error_code ec, const Message&) { promise.set_value(ec); });
+    consumer.close();
+    CHECK(ended.get() == Errc::_destroy);
+    CHECK(revoked_on == std::vector{std::this_thread::get_id()});
+    CHECK(world.cluster.group("g")->state == "Empty");
+    CHECK(committed(world) == 40);
+}
