@@ -28,10 +28,8 @@ void ConsumerImpl::subscribe(std::vector<std::string> topics, RebalanceHandlers 
         unsubscribe();
         return;
     }
-    for (const auto& topic : topics) {
-        if (topic.empty())
-            throw KafkaException(Error(Errc::_invalid_arg, "subscribe: a topic without a name"));
-    }
+    for (const auto& topic : topics)
+        refuse_unnamable(topic);
     core::group::TopicPatterns::of(topics).value(); // throws
     check_fatal();
     if (assigned_by_hand())

@@ -9,6 +9,7 @@
 #include "base/virtual_wait.hpp"
 #include "client/consumer_assignors.hpp"
 #include "core/fetch/list_offsets.hpp"
+#include "wire/utf8.hpp"
 
 namespace ottla::client {
 namespace {
@@ -59,8 +60,15 @@ ConsumerImpl::ConsumerImpl(std::shared_ptr<ConsumerDriver> driver)
 
 // --- assignment
 
+// Requests could not name it, and so nothing else beside it.
+void ConsumerImpl::refuse_unnamable(const std::string& topic) {
+    if (topic.empty() || topic.size() > INT16_MAX || !wire::is_utf8(topic))
+        fail(Errc::_invalid_arg, topic.empty() ? "a topic without a name" : "the name of a topic is at most 32767 bytes of UTF-8");
+}
+
 void ConsumerImpl::refuse_unassignable(const TopicPartitionOffset& p) const {
-    if (p.topic.empty() || p.partition < 0)
+    refuse_unnamable(p.topic);
+    if (p.partition < 0)
         fail(Errc::_invalid_arg, fmt::format("cannot assign {}[{}]", p.topic, p.partition));
 }
 

@@ -129,6 +129,7 @@ private:
     void end_streams();
     static Duration time_limit(std::chrono::milliseconds timeout);
     Assigned& begin_assigned(const TopicPartitionOffset& at, std::vector<core::FetchStart>& starts);
+    static void refuse_unnamable(const std::string& topic);
     void refuse_unassignable(const TopicPartitionOffset& p) const;
     void end_assigned(const TopicPartition& where);
     /// Serves the group's calls: callbacks and changes of the assignment. Without use_ held.

@@ -46,3 +46,15 @@ TEST_CASE("a member closes while an asynchronous poll waits on the engine's thre
     CHECK(world.cluster.group("g")->state == "Empty");
     CHECK(committed(world) == 40);
 }
+
+TEST_CASE("names that no request can carry are refused", "[mock][group]") {
+    GroupWorld world;
+    Consumer consumer(world.member());
+    for (const std::string& name : {std::string("t\xff"), std::string(40'000, 't')}) {
+        CHECK_THROWS_AS(consumer.subscribe({name}), KafkaException);
+        CHECK_THROWS_AS(consumer.assign({{.topic = name, .partition = 0}}), KafkaException);
+        CHECK_THROWS_AS(consumer.incremental_assign({{.topic = name, .partition = 0}}), KafkaException);
+    }
+    consumer.subscribe({"t"});
+    CHECK(values_of(consumer, 40).size() == 40);
+}
