@@ -37,6 +37,7 @@ void ConsumerImpl::subscribe(std::vector<std::string> topics, RebalanceHandlers 
     std::lock_guard lock(use_);
     check_open();
     subscription_ = topics;
+    subscribed_ = true;
     handlers_ = std::move(handlers);
     driver_->subscribe(std::move(topics), "the subscription has changed");
 }
@@ -199,7 +200,7 @@ bool ConsumerImpl::take_trouble(Message& out) {
 void ConsumerImpl::leave_group(TimePoint deadline) {
     {
         std::lock_guard lock(use_);
-        if (subscription_.empty())
+        if (!subscribed_)
             return;
         subscription_.clear();
     }

@@ -157,6 +157,7 @@ private:
     std::atomic<std::thread::id> closing_{}; ///< the thread that is in close
     std::vector<std::string> subscription_;
     RebalanceHandlers handlers_;
+    bool subscribed_ = false; ///< ever; so the group may have to be left still
     bool acted_ = false;  ///< the application has changed its assignment in a rebalance handler
     bool by_hand_ = false; ///< what is assigned the application has chosen, outside of a group
     bool in_step_ = false; ///< of a rebalance: assigning is the group's doing

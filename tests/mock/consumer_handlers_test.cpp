@@ -58,3 +58,16 @@ TEST_CASE("names that no request can carry are refused", "[mock][group]") {
     consumer.subscribe({"t"});
     CHECK(values_of(consumer, 40).size() == 40);
 }
+
+TEST_CASE("closing right after unsubscribing leaves the group, too", "[mock][group]") {
+    GroupWorld world;
+    Consumer consumer(any_member(world));
+    size_t revoked = 0;
+    consumer.subscribe({"t"}, {.on_revoke = [&](const auto& partitions) { revoked += partitions.size(); }});
+    CHECK(values_of(consumer, 40).size() == 40);
+    consumer.unsubscribe();
+    consumer.close();
+    CHECK(revoked == 4);
+    CHECK(world.cluster.group("g")->state == "Empty");
+    CHECK(committed(world) == 40);
+}
