@@ -43,7 +43,7 @@ struct ConsumerOptions {
     /// A broker delayed a request. Called from poll calls; the newest 32 are kept.
     std::function<void(const ThrottleEvent&)> on_throttle{};
     /// What asynchronous and automatic commits have come to: the error when none of the partitions was committed, and each
-    /// partition with its own. Called from poll calls.
+    /// partition with its own. Called from poll calls and close.
     std::function<void(const Error&, const std::vector<CommittedOffset>&)> on_commit{};
     /// Hears of requests and snapshots on the engine's thread.
     std::shared_ptr<MetricsListener> metrics_listener{};
@@ -204,8 +204,8 @@ public:
     /// The consumer in numbers, now. From any thread, also on the engine's own. Distributions want statistics.interval.ms.
     Metrics metrics() const;
 
-    /// Commits what is stored, with enable.auto.commit, for which it waits up to `timeout` (embedded in an application's loop it does
-    /// not wait); then ends fetching and connections. Afterwards every call fails with _state. A second close is a no-op.
+    /// Commits what is stored, with enable.auto.commit. For that and for commits under way it waits up to `timeout` (embedded in an
+    /// application's loop it does not wait), and serves callbacks; then ends fetching and connections. Afterwards every call fails with _state. A second close is a no-op.
     void close(std::chrono::milliseconds timeout = std::chrono::seconds(30));
     /// The same, with a word about the membership of its group.
     void close(const CloseOptions& options);

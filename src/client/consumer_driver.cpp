@@ -191,6 +191,7 @@ void ConsumerDriver::commit(std::vector<CommittedOffset> offsets, core::CommitRe
                 starts_->wake();
             finish_step();
             reply(error, std::move(rows));
+            tell_commits_over();
         },
         Error(Errc::_destroy, "the consumer was closed during the commit"), offsets
     );
@@ -215,6 +216,19 @@ void ConsumerDriver::commit_and_tell(std::vector<CommittedOffset> offsets, MoveO
         if (done)
             done();
     });
+}
+
+void ConsumerDriver::commit_last(MoveOnlyFunction<void()> over) {
+    if (commits_by_itself() && !probe::planted("close_without_commit"))
+        commit_and_tell(stored_.uncommitted());
+    last_commit_ = committer_ ? committer_->asked() : 0;
+    commits_over_ = std::move(over);
+    tell_commits_over();
+}
+
+void ConsumerDriver::tell_commits_over() {
+    if (commits_over_ && (!committer_ || committer_->answered(last_commit_)))
+        std::exchange(commits_over_, {})();
 }
 
 // One at a time: a slow coordinator would get them faster than it can answer. And not after the last one, when the group has been

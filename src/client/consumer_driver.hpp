@@ -121,6 +121,8 @@ public:
     void resume(core::StreamId stream);
     /// As OffsetCommitter::commit; `reply` is always called, with _destroy when the consumer ends before.
     void commit(std::vector<CommittedOffset> offsets, core::CommitReply reply);
+    /// Commits what is stored, if that is done without being asked; `over` is called once all commits have been answered.
+    void commit_last(MoveOnlyFunction<void()> over);
     /// Commits these, if there are any, and tells `on_commit` what became of it; `done` is called in any case.
     void commit_and_tell(std::vector<CommittedOffset> offsets, MoveOnlyFunction<void()> done = {});
 
@@ -143,6 +145,7 @@ private:
     void on_memory_room();
     void on_memory_spent(const MemoryBudget& memory);
     void finish_step();
+    void tell_commits_over();
     void commit_by_itself();
     // Of statistics, in consumer_numbers.cpp.
     Metrics gather(TimePoint now) const;
@@ -181,6 +184,8 @@ private:
     std::optional<core::group::Rebalance> step_; ///< not yet taken
     std::deque<Error> troubles_;
     Error fatal_;
+    MoveOnlyFunction<void()> commits_over_; ///< once so many have been answered:
+    uint64_t last_commit_ = 0;
     std::optional<core::OffsetCommitter> committer_;
     core::CallScope queries_;
     IntervalTimer statistics_;

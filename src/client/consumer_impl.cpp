@@ -365,16 +365,18 @@ void ConsumerImpl::close(const CloseOptions& options) {
     driver_->queue().fail_waiter(make_error_code(Errc::_destroy));
     if (options.membership != CloseMembership::by_default)
         driver_->loop()->post([driver = driver_, departure = options.membership](TimePoint) { driver->set_departure(departure); });
+    const TimePoint deadline = engine::Loop::now() + time_limit(timeout);
     try {
-        leave_group(engine::Loop::now() + time_limit(timeout));
+        leave_group(deadline);
     } catch (...) { // of a handler
-        finish_close(timeout);
+        finish_close(timeout, deadline);
         throw;
     }
-    finish_close(timeout);
+    finish_close(timeout, deadline);
+    driver_->serve_callbacks(); // what the last commits have come to
 }
 
-void ConsumerImpl::finish_close(std::chrono::milliseconds timeout) {
+void ConsumerImpl::finish_close(std::chrono::milliseconds timeout, TimePoint deadline) {
     {
         std::lock_guard lock(use_);
         closed_ = true;
@@ -395,14 +397,13 @@ void ConsumerImpl::finish_close(std::chrono::milliseconds timeout) {
         loop->post([driver = driver_](TimePoint) { driver->end(); });
         return;
     }
-    finish_at_brokers(timeout);
+    finish_at_brokers(deadline);
     engine::finish_on(loop, [driver = driver_](TimePoint now) { driver->stop(now); });
 }
 
-void ConsumerImpl::finish_at_brokers(std::chrono::milliseconds timeout) {
+void ConsumerImpl::finish_at_brokers(TimePoint deadline) {
     using Done = MoveOnlyFunction<void()>;
     const TimePoint begun = engine::Loop::now();
-    const TimePoint deadline = begun + time_limit(timeout);
     const auto begin = [this](auto action) {
         std::promise<void> done;
         auto ended = done.get_future(); // also when it is not run, which breaks the promise
@@ -411,16 +412,13 @@ void ConsumerImpl::finish_at_brokers(std::chrono::milliseconds timeout) {
         });
         return ended;
     };
-    std::future<void> committed;
-    if (driver_->commits_by_itself())
-        committed = begin([](ConsumerDriver& driver, Done done) { driver.commit_and_tell(driver.stored().uncommitted(), std::move(done)); });
+    const auto committed = begin([](ConsumerDriver& driver, Done done) { driver.commit_last(std::move(done)); });
     // An answer that is late ends its connection, on which the commit may be under way.
     const auto finished = begin([](ConsumerDriver& driver, Done done) { driver.finish_reading(driver.config().socket_timeout, std::move(done)); });
-    const auto is_over = [](const std::future<void>& task) { return !task.valid() || task.wait_for(Duration::zero()) == std::future_status::ready; };
+    const auto is_over = [](const std::future<void>& task) { return task.wait_for(Duration::zero()) == std::future_status::ready; };
     if (probe::waits_virtually([&] { return is_over(committed) && is_over(finished); }))
         return;
-    if (committed.valid())
-        committed.wait_until(deadline);
+    committed.wait_until(deadline);
     finished.wait_until(std::min(deadline, begun + ConsumerDriver::session_end_limit));
 }
 

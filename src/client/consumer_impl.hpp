@@ -146,9 +146,9 @@ private:
     /// What was handed out together counts as worked off.
     void finish_records();
     void commit_uncommitted();
-    void finish_close(std::chrono::milliseconds timeout);
-    /// With a thread of its own: the last commit, and the end of reading, at the same time.
-    void finish_at_brokers(std::chrono::milliseconds timeout);
+    void finish_close(std::chrono::milliseconds timeout, TimePoint deadline);
+    /// With a thread of its own: the last commits, and the end of reading, at the same time.
+    void finish_at_brokers(TimePoint deadline);
     void ask_committed(std::vector<TopicPartition> partitions, Duration limit, core::CommittedReply reply);
 
     const std::shared_ptr<ConsumerDriver> driver_;

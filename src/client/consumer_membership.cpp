@@ -96,10 +96,7 @@ void ConsumerDriver::end() {
             self->leave([self] { self->finish_reading(session_end_limit, [self] { self->loop_->post([self](TimePoint last) { self->stop(last); }); }); }, when);
         });
     };
-    if (commits_by_itself() && !probe::planted("close_without_commit"))
-        commit_and_tell(stored_.uncommitted(), go);
-    else
-        go();
+    commit_last(go);
     {
         std::lock_guard lock(group_mutex_);
         if (step_) // which nobody takes any more; the last commit belongs to the generation that it ends

@@ -1,4 +1,8 @@
 // Offsets committed in the name of a group by a consumer that assigns partitions to itself.
+#include <atomic>
+#include <thread>
+
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <ottla/msg/offset_commit.hpp>
 #include <ottla/msg/offset_fetch.hpp>
@@ -302,4 +306,25 @@ TEST_CASE("offsets go by topic ids: what was read of a topic is not committed to
     offsets[0].offset = 5;
     CHECK(code_of([&] { consumer.commit(offsets); }) == Errc::unknown_topic_id);
     CHECK(world.committed() == offset_invalid);
+}
+
+TEST_CASE("closing waits for the commits that are under way, and tells what became of them", "[mock][group]") {
+    CommitWorld world;
+    Values heard;
+    ConsumerOptions options;
+    options.on_commit = [&](const Error& error, const std::vector<CommittedOffset>& rows) {
+        heard.push_back(error_name(error.errc()) + " " + std::to_string(rows.at(0).offset));
+    };
+    const bool by_itself = GENERATE(true, false);
+    Consumer consumer =
+        world.join({{"enable.auto.commit", by_itself ? "true" : "false"}, {"auto.commit.interval.ms", "0"}}, std::move(options));
+    CHECK(values_of(consumer, 3).size() == 3);
+    world.cluster.delay(static_cast<int16_t>(msg::ApiKey::offset_commit), 200ms);
+    if (by_itself)
+        consumer.unassign(); // which commits
+    else
+        consumer.commit_async();
+    consumer.close();
+    CHECK(world.committed() == 3);
+    CHECK(heard == Values{"NO_ERROR 3"});
 }
