@@ -15,6 +15,7 @@ std::shared_ptr<StreamImpl> ConsumerImpl::stream(const TopicPartition& where) {
     Reading reading{
         assigned.where, assigned.topic, assigned.stream, assigned.progress, std::exchange(assigned.waiting, {}),
         std::exchange(assigned.reader, {}), assigned.stands};
+    assigned.progress->reader.store(assigned.stream, std::memory_order_relaxed);
     assigned.apart =
         std::make_shared<StreamImpl>(shared_from_this(), driver_, std::move(reading), assigned.paused, stores_);
     driver_->queue().set_apart(assigned.stream, assigned.apart->arrivals());
@@ -36,6 +37,7 @@ void ConsumerImpl::take_back(StreamImpl& stream) {
         if (closed_ || it == assigned_.end() || it->second->apart.get() != &stream)
             return; // it has ended meanwhile
         Assigned& assigned = *it->second;
+        assigned.progress->reader.store(0, std::memory_order_relaxed);
         Reading rest = stream.take_rest();
         assigned.waiting = std::move(rest.waiting);
         assigned.reader = std::move(rest.reader);

@@ -28,10 +28,12 @@ void StoredOffsets::abandon() {
 void StoredOffsets::lend(uint64_t reader, Loan loan, const std::shared_ptr<void>& lease) {
     std::lock_guard lock(mutex_);
     auto at = std::find_if(leases_.begin(), leases_.end(), [reader](const Lease& l) { return l.reader == reader; });
-    if (at == leases_.end())
-        at = leases_.insert(at, {reader, {}, {}});
-    else
+    if (at == leases_.end()) {
+        store_let_go(); // as those of readers that are no more
+        at = leases_.insert(leases_.end(), {reader, {}, {}});
+    } else {
         store(*at);
+    }
     at->held = lease;
     for (auto& [progress, epoch] : loan) {
         const int64_t offset = progress->position.load(std::memory_order_relaxed);
@@ -47,20 +49,28 @@ void StoredOffsets::finish(uint64_t reader) {
 }
 
 void StoredOffsets::store(Lease& lease) {
-    for (const Lent& lent : lease.lent)
-        lent.progress->store(lent.offset, lent.epoch);
+    for (const Lent& lent : lease.lent) {
+        if (lent.progress->reader.load(std::memory_order_relaxed) == lease.reader)
+            lent.progress->store(lent.offset, lent.epoch);
+        else // who has gone on from there
+            lent.progress->store_if_behind(lent.offset, lent.epoch);
+    }
     lease.lent.clear(); // its memory is used again
     lease.held.reset();
 }
 
-std::vector<CommittedOffset> StoredOffsets::uncommitted() {
-    std::lock_guard lock(mutex_);
+void StoredOffsets::store_let_go() {
     std::erase_if(leases_, [](Lease& lease) {
         const bool over = lease.held.expired() || probe::planted("commit_unfinished");
         if (over)
             store(lease);
         return over;
     });
+}
+
+std::vector<CommittedOffset> StoredOffsets::uncommitted() {
+    std::lock_guard lock(mutex_);
+    store_let_go();
     std::vector<CommittedOffset> all;
     for (const auto& [where, entry] : entries_) {
         const int64_t stored = entry.progress->stored.load(std::memory_order_acquire);

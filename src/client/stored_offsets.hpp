@@ -20,10 +20,17 @@ struct Progress {
     std::atomic<int64_t> position{offset_invalid}; ///< last handed-out offset + 1
     std::atomic<int64_t> stored{offset_invalid};   ///< to be committed
     std::atomic<int32_t> stored_epoch{-1};         ///< of the record before it
+    std::atomic<uint64_t> reader{0};               ///< who reads on: the consumer's polls (0), or a stream
 
     void store(int64_t offset, int32_t epoch) {
         stored_epoch.store(epoch, std::memory_order_relaxed);
         stored.store(offset, std::memory_order_release);
+    }
+    /// Only ever forwards.
+    void store_if_behind(int64_t offset, int32_t epoch) {
+        for (int64_t now = stored.load(std::memory_order_relaxed); now < offset;)
+            if (stored.compare_exchange_weak(now, offset, std::memory_order_release, std::memory_order_relaxed))
+                stored_epoch.store(epoch, std::memory_order_relaxed);
     }
 };
 
@@ -78,6 +85,7 @@ private:
     };
 
     static void store(Lease& lease);
+    void store_let_go();
 
     mutable std::mutex mutex_;
     std::unordered_map<TopicPartition, Entry> entries_;

@@ -252,3 +252,34 @@ TEST_CASE("the io_context may go before the consumer, with handlers that own str
     io.reset();
     CHECK(code_of([&] { consumer.poll(100ms); }) == Errc::_destroy);
 }
+
+TEST_CASE("who reads a partition no more does not set back what is committed of it", "[mock][group][stream]") {
+    ConsumerWorld world;
+    world.cluster.create_topic("t", 1);
+    world.fill("t", 0, 3, "a");
+    Consumer consumer(world.config({{"group.id", "g"}, {"enable.auto.commit", "false"}}));
+    consumer.assign({{.topic = "t", .partition = 0, .offset = 0}});
+    SECTION("a stream, and then polls") {
+        {
+            auto stream = consumer.stream({"t", 0});
+            Records records;
+            REQUIRE(stream.poll_records(records, 10s));
+            REQUIRE(records.count() == 3);
+        }
+        CHECK(consumer.current_lag({"t", 0}) == 0);
+        world.fill("t", 0, 2, "b");
+        CHECK(values_of(consumer, 2) == numbered("b", 2));
+    }
+    SECTION("polls, and then a stream") {
+        const Records held = consumer.poll_records(10s);
+        REQUIRE(held.count() == 3);
+        auto stream = consumer.stream({"t", 0});
+        world.fill("t", 0, 2, "b");
+        Records records;
+        REQUIRE(stream.poll_records(records, 10s));
+        REQUIRE(records.count() == 2);
+        stream.poll_records(records, 0ms); // they are done
+        consumer.poll(0ms);
+    }
+    CHECK(consumer.commit().at(0).offset == 5);
+}
