@@ -144,6 +144,8 @@ void ConsumerImpl::seek(const TopicPartitionOffset& to) {
         LogContext::consumer, "SEEK", "{}[{}]: to offset {}", to.topic, to.partition, to.offset
     );
     begin_stream(find({to.topic, to.partition}), to.offset, Duration::zero(), to.leader_epoch);
+    if (stores_)
+        driver_->stored().seek({to.topic, to.partition}, to.offset);
     sort_in();
 }
 

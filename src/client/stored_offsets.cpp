@@ -48,8 +48,28 @@ void StoredOffsets::finish(uint64_t reader) {
             store(lease);
 }
 
+void StoredOffsets::seek(const TopicPartition& where, int64_t to) {
+    std::lock_guard lock(mutex_);
+    const auto entry = entries_.find(where);
+    if (entry == entries_.end() || to == offset_end)
+        return;
+    const Entry& known = entry->second;
+    Progress& progress = *known.progress;
+    const bool is_ahead = to >= 0 && to > std::max({known.committed, known.known, known.asked});
+    const int64_t place = is_ahead ? to : offset_invalid;
+    const auto is_beyond = [to](int64_t offset) { return to < 0 || offset > to; };
+    for (Lease& lease : leases_)
+        for (Lent& lent : lease.lent)
+            if (lent.progress.get() == &progress && is_beyond(lent.offset))
+                lent = {lent.progress, place, -1};
+    if (is_beyond(progress.stored.load(std::memory_order_relaxed)))
+        progress.store(place, -1);
+}
+
 void StoredOffsets::store(Lease& lease) {
     for (const Lent& lent : lease.lent) {
+        if (lent.offset == offset_invalid)
+            continue; // sought back from there
         if (lent.progress->reader.load(std::memory_order_relaxed) == lease.reader)
             lent.progress->store(lent.offset, lent.epoch);
         else // who has gone on from there
@@ -72,10 +92,11 @@ std::vector<CommittedOffset> StoredOffsets::uncommitted() {
     std::lock_guard lock(mutex_);
     store_let_go();
     std::vector<CommittedOffset> all;
-    for (const auto& [where, entry] : entries_) {
+    for (auto& [where, entry] : entries_) {
         const int64_t stored = entry.progress->stored.load(std::memory_order_acquire);
         if (stored == offset_invalid || stored == entry.committed)
             continue;
+        entry.asked = stored;
         auto& row = all.emplace_back();
         row.topic = where.topic;
         row.partition = where.partition;

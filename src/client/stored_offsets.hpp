@@ -53,6 +53,10 @@ public:
     /// What `reader` was given has been worked off.
     void finish(uint64_t reader);
 
+    /// Reading goes on at `to` (logical: somewhere): what was read beyond has not been worked off. Nothing is committed back before
+    /// something has been read again.
+    void seek(const TopicPartition& where, int64_t to);
+
     /// What is stored and not committed.
     std::vector<CommittedOffset> uncommitted();
     /// So far a commit has come: rows with an error are still to be committed.
@@ -70,6 +74,7 @@ private:
         std::shared_ptr<Progress> progress;
         int64_t committed = offset_invalid; ///< or given up: up to here there is nothing to commit
         int64_t known = offset_invalid; ///< by the coordinator
+        int64_t asked = offset_invalid; ///< to be committed, last
         int32_t known_epoch = -1;
     };
     struct Lent {

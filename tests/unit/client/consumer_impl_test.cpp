@@ -324,3 +324,36 @@ TEST_CASE("the lag of a partition that is read from its beginning again counts f
     CHECK(world.consumer->poll(0ms)->offset() == 0);
     CHECK(world.consumer->current_lag({"t", 0}) == 489);
 }
+
+TEST_CASE("whoever seeks back has not worked off what lies behind", "[group]") {
+    config::ClientConfig config;
+    config.group_id = "g";
+    World world(std::move(config));
+    world.assign(1);
+    world.deliver(1, batch(0, 10), 0, 10);
+    Records records;
+    if (GENERATE(true, false)) {
+        world.consumer->poll_records(records, 0ms);
+        REQUIRE(records.count() == 10);
+    } else {
+        REQUIRE(world.drain().size() == 10);
+    }
+    const auto seek = [&](int64_t offset) {
+        world.consumer->seek({.topic = "t", .partition = 0, .offset = offset});
+        CHECK_FALSE(world.consumer->poll(0ms)); // what was handed out before it is over
+        const auto rows = world.consumer->stored();
+        return rows.empty() ? offset_invalid : rows[0].offset;
+    };
+    SECTION("back") { CHECK(seek(4) == 4); }
+    SECTION("back behind what is committed") {
+        world.consumer->stored(); // for a commit
+        CHECK(seek(4) == offset_invalid);
+        world.deliver(2, batch(4, 1), 4, 1);
+        CHECK(world.drain() == Seen{"0@4"});
+        CHECK(world.consumer->stored().at(0).offset == 5);
+    }
+    SECTION("on") { CHECK(seek(20) == 10); }
+    SECTION("to the end") { CHECK(seek(offset_end) == 10); }
+    SECTION("to the beginning") { CHECK(seek(offset_beginning) == offset_invalid); }
+    SECTION("to what is committed") { CHECK(seek(offset_stored) == offset_invalid); }
+}
