@@ -170,21 +170,31 @@ void ConsumerImpl::run_step(const Rebalance& step) {
     act_by_default(step);
 }
 
-// Unless the application has done it.
+// Unless the application has done it. It may have taken less than it was given, or have left the group for partitions of its
+// own choice, which are not touched.
 void ConsumerImpl::act_by_default(const Rebalance& step) {
-    bool acted;
+    const bool gives = step.kind == Rebalance::Kind::assign;
+    std::vector<TopicPartition> partitions; // of the step, with which there is something to do
+    bool by_hand;
     {
         std::lock_guard lock(use_);
-        acted = acted_;
+        if (acted_)
+            return;
+        by_hand = by_hand_;
+        for (const auto& where : step.partitions) {
+            const auto it = assigned_.find(where);
+            if (gives ? it == assigned_.end() : it != assigned_.end() && !it->second->by_hand)
+                partitions.push_back(where);
+        }
     }
-    if (!acted) {
-        if (step.kind == Rebalance::Kind::assign)
-            step.incremental ? incremental_assign(from_stored(step.partitions)) : assign(from_stored(step.partitions));
-        else if (step.incremental)
-            incremental_unassign(step.partitions);
-        else
-            assign({});
-    }
+    if (gives && by_hand)
+        return;
+    if (gives)
+        step.incremental ? incremental_assign(from_stored(partitions)) : assign(from_stored(step.partitions));
+    else if (step.incremental || by_hand)
+        incremental_unassign(partitions);
+    else
+        assign({});
 }
 
 bool ConsumerImpl::take_trouble(Message& out) {

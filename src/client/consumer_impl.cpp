@@ -82,6 +82,7 @@ ConsumerImpl::Assigned& ConsumerImpl::begin_assigned(const TopicPartitionOffset&
     if (!name)
         name = std::make_shared<const std::string>(at.topic);
     assigned->topic = name;
+    assigned->by_hand = !in_step_ && subscription_.empty();
     assigned->stream = ++last_stream_;
     assigned->progress = driver_->stored().begin(assigned->where);
     streams_[assigned->stream] = assigned.get();

@@ -84,6 +84,7 @@ private:
     /// One assigned partition as the application sees it.
     struct Assigned : Reading {
         bool paused = false;
+        bool by_hand = false; ///< no group has given it
         bool listed = false;                 ///< in `ready_`
         std::shared_ptr<StreamImpl> apart{}; ///< who reads it; null: polls do
     };

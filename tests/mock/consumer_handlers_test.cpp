@@ -71,3 +71,37 @@ TEST_CASE("closing right after unsubscribing leaves the group, too", "[mock][gro
     CHECK(world.cluster.group("g")->state == "Empty");
     CHECK(committed(world) == 40);
 }
+
+TEST_CASE("what a handler has not taken of its share need not be given up", "[mock][group]") {
+    GroupWorld world;
+    const bool is_new = GENERATE(true, false);
+    Consumer consumer(is_new ? world.new_member() : world.member({{"partition.assignment.strategy", "cooperative-sticky"}}));
+    consumer.subscribe({"t"}, {.on_assign = [&](const auto& partitions) {
+        if (!partitions.empty())
+            consumer.incremental_assign({{.topic = "t", .partition = partitions.front().partition, .offset = 0}});
+    }});
+    CHECK(values_of(consumer, 10).size() == 10);
+    CHECK(consumer.assignment().size() == 1);
+    consumer.unsubscribe();
+    CHECK(comes([&] { return consumer.poll(20ms), consumer.assignment().empty(); }));
+    CHECK(comes([&] { return consumer.poll(20ms), world.cluster.group("g")->state == "Empty"; }));
+}
+
+TEST_CASE("what is assigned by hand right after unsubscribing stays", "[mock][group]") {
+    GroupWorld world;
+    Consumer consumer(any_member(world));
+    size_t revoked = 0;
+    consumer.subscribe({"t"}, {.on_revoke = [&](const auto& partitions) { revoked += partitions.size(); }});
+    CHECK(values_of(consumer, 40).size() == 40);
+    consumer.unsubscribe();
+    consumer.assign({{.topic = "t", .partition = 1, .offset = 5}});
+    std::vector<std::string> values;
+    CHECK(comes([&] {
+        if (const auto message = consumer.poll(20ms))
+            values.emplace_back(message->value().text());
+        return values.size() >= 5 && world.cluster.group("g")->state == "Empty";
+    }));
+    CHECK(values == Strings{"p1-5", "p1-6", "p1-7", "p1-8", "p1-9"});
+    CHECK(revoked == 4);
+    CHECK(consumer.assignment() == std::vector<TopicPartition>{{"t", 1}});
+}
