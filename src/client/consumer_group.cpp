@@ -147,6 +147,7 @@ void ConsumerImpl::run_step(const Rebalance& step) {
         acted_ = false;
         in_step_ = true;
         stepping_ = std::this_thread::get_id();
+        step_ = &step;
         losing_ = step.kind == Rebalance::Kind::lost;
     }
     struct Over {
@@ -155,6 +156,7 @@ void ConsumerImpl::run_step(const Rebalance& step) {
             std::lock_guard lock(consumer.use_);
             consumer.in_step_ = consumer.losing_ = false;
             consumer.stepping_ = {};
+            consumer.step_ = nullptr;
         }
     } over{*this};
     const auto& handler = step.kind == Rebalance::Kind::assign ? handlers.on_assign
@@ -178,7 +180,7 @@ void ConsumerImpl::act_by_default(const Rebalance& step) {
     bool by_hand;
     {
         std::lock_guard lock(use_);
-        if (acted_)
+        if (acted_ || closed_)
             return;
         by_hand = by_hand_;
         for (const auto& where : step.partitions) {
@@ -189,12 +191,32 @@ void ConsumerImpl::act_by_default(const Rebalance& step) {
     }
     if (gives && by_hand)
         return;
-    if (gives)
-        step.incremental ? incremental_assign(from_stored(partitions)) : assign(from_stored(step.partitions));
-    else if (step.incremental || by_hand)
-        incremental_unassign(partitions);
-    else
-        assign({});
+    try {
+        if (gives)
+            step.incremental ? incremental_assign(from_stored(partitions)) : assign(from_stored(step.partitions));
+        else if (step.incremental || by_hand)
+            incremental_unassign(partitions);
+        else
+            assign({});
+    } catch (const KafkaException&) {
+        std::lock_guard lock(use_);
+        if (!closed_) // meanwhile, by another thread
+            throw;
+    }
+}
+
+// Whoever closes in a handler is done with the step, and leaving the group waits for that.
+void ConsumerImpl::end_step() {
+    const Rebalance* step = nullptr;
+    {
+        std::lock_guard lock(use_);
+        if (stepping_ == std::this_thread::get_id())
+            step = std::exchange(step_, nullptr);
+    }
+    if (!step)
+        return;
+    act_by_default(*step);
+    driver_->step_done();
 }
 
 bool ConsumerImpl::take_trouble(Message& out) {
@@ -216,6 +238,7 @@ void ConsumerImpl::leave_group(TimePoint deadline) {
     }
     if (engine::check_may_block(*driver_->loop()))
         return; // the driver does it
+    end_step();
     const auto out = std::make_shared<std::atomic<bool>>(false);
     const bool posted = driver_->loop()->post([driver = driver_, out](TimePoint now) {
         driver->leave(

@@ -138,6 +138,7 @@ private:
     void serve_group();
     void run_step(const core::group::Rebalance& step);
     void act_by_default(const core::group::Rebalance& step);
+    void end_step();
     void leave_group(TimePoint deadline);
     bool take_trouble(Message& out);
     /// Throws _unknown_group without one; `why` it is wanted.
@@ -163,6 +164,7 @@ private:
     bool by_hand_ = false; ///< what is assigned the application has chosen, outside of a group
     bool in_step_ = false; ///< of a rebalance: assigning is the group's doing
     std::thread::id stepping_{}; ///< the thread that takes it
+    const core::group::Rebalance* step_ = nullptr;
     bool losing_ = false; ///< what is assigned is the group's no more: nothing of it can be committed
     const bool stores_; ///< offsets of what is handed out
     std::atomic<bool> records_out_{false}; ///< handed out together, not yet stored; while false there is no consumed_

@@ -105,3 +105,42 @@ TEST_CASE("what is assigned by hand right after unsubscribing stays", "[mock][gr
     CHECK(revoked == 4);
     CHECK(consumer.assignment() == std::vector<TopicPartition>{{"t", 1}});
 }
+
+TEST_CASE("a handler may close the consumer", "[mock][group]") {
+    GroupWorld world;
+    Consumer consumer(any_member(world));
+    RebalanceHandlers handlers;
+    const bool when_given = GENERATE(true, false);
+    (when_given ? handlers.on_assign : handlers.on_revoke) = [&](const auto&) { consumer.close(); };
+    consumer.subscribe({"t"}, handlers);
+    const auto before = Clock::now();
+    if (!when_given) {
+        CHECK(values_of(consumer, 40).size() == 40);
+        consumer.unsubscribe();
+    }
+    Errc ended = Errc::no_error;
+    CHECK(comes([&] {
+        try {
+            consumer.poll(20ms);
+        } catch (const KafkaException& e) {
+            ended = e.error().code();
+        }
+        return ended != Errc::no_error;
+    }));
+    CHECK(ended == Errc::_state);
+    CHECK(Clock::now() - before < 20s); // it waits for nothing, which would take 30
+    CHECK(world.cluster.group("g")->state == "Empty");
+    CHECK(committed(world) == (when_given ? 0 : 40));
+}
+
+TEST_CASE("a handler may close a consumer that lives in the application's loop", "[mock][group]") {
+    GroupWorld world;
+    boost::asio::io_context io(1);
+    Consumer consumer(any_member(world), Engine(io.get_executor()));
+    consumer.subscribe({"t"}, {.on_assign = [&](const auto&) { consumer.close(); }});
+    error_code ended;
+    consumer.async_poll([&](error_code ec, const Message&) { ended = ec; });
+    io.run_for(10s);
+    CHECK(ended == Errc::_destroy);
+    CHECK(world.cluster.group("g")->state == "Empty");
+}
