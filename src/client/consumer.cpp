@@ -46,7 +46,7 @@ Consumer::~Consumer() {
     if (impl_ && impl_->loop().forked())
         keep_for_ever(std::move(impl_)); // the parent has it still
     else if (impl_)
-        impl_->close({.timeout = last_commit_limit});
+        impl_->end(last_commit_limit);
 }
 
 void Consumer::assign(const std::vector<TopicPartitionOffset>& partitions) {

@@ -379,6 +379,19 @@ void ConsumerImpl::close(const CloseOptions& options) {
     driver_->serve_callbacks(); // what the last commits have come to
 }
 
+void ConsumerImpl::end(std::chrono::milliseconds timeout) noexcept {
+    const auto tell = [&](std::string_view what) {
+        driver_->events().on_log(4, "TERMINATE", fmt::format("what a handler threw while the consumer went away: {}", what));
+    };
+    try {
+        close({.timeout = timeout});
+    } catch (const std::exception& e) {
+        tell(e.what());
+    } catch (...) {
+        tell("no std::exception");
+    }
+}
+
 void ConsumerImpl::finish_close(std::chrono::milliseconds timeout, TimePoint deadline) {
     {
         std::lock_guard lock(use_);

@@ -75,6 +75,8 @@ public:
     void store_offsets(const std::vector<TopicPartitionOffset>& offsets);
 
     void close(const CloseOptions& options);
+    /// As close; what handlers and callbacks throw goes to the log.
+    void end(std::chrono::milliseconds timeout) noexcept;
     const engine::Loop& loop() const { return *driver_->loop(); }
 
     /// Negative: never.

@@ -144,3 +144,13 @@ TEST_CASE("a handler may close a consumer that lives in the application's loop",
     CHECK(ended == Errc::_destroy);
     CHECK(world.cluster.group("g")->state == "Empty");
 }
+
+TEST_CASE("what a handler throws does not come out of the destructor", "[mock][group]") {
+    GroupWorld world;
+    {
+        Consumer consumer(world.member());
+        consumer.subscribe({"t"}, {.on_revoke = [](const auto&) { throw std::runtime_error("no"); }});
+        CHECK(values_of(consumer, 40).size() == 40);
+    }
+    CHECK(committed(world) == 40);
+}
