@@ -19,15 +19,35 @@ public:
 
     std::string name() const override { return own_->name(); }
     bool supports(RebalanceProtocol protocol) const override { return own_->supports(protocol); }
-    std::optional<std::vector<uint8_t>> user_data(std::span<const std::string> topics) override { return own_->user_data(topics); }
+    std::optional<std::vector<uint8_t>> user_data(std::span<const std::string> topics) override {
+        std::optional<std::vector<uint8_t>> data;
+        guard([&] { data = own_->user_data(topics); });
+        return data;
+    }
     Result<GroupAssignment> assign(std::span<const TopicLayout> topics, std::span<const GroupMember> members) override {
-        return own_->assign(topics, members);
+        Result<GroupAssignment> assignment = GroupAssignment();
+        if (const std::string thrown = guard([&] { assignment = own_->assign(topics, members); }); !thrown.empty())
+            return Error(Errc::_fail, fmt::format("assignor {} threw: {}", name(), thrown));
+        return assignment;
     }
     void on_assignment(const MemberAssignment& assignment, const ConsumerGroupMetadata& group) override {
-        own_->on_assignment(assignment, group);
+        guard([&] { own_->on_assignment(assignment, group); });
     }
 
 private:
+    /// Says what was thrown, which must not end the engine's thread; empty: nothing.
+    template <class F>
+    static std::string guard(F f) {
+        try {
+            f();
+        } catch (const std::exception& e) {
+            return std::string(e.what()) + " (an exception)";
+        } catch (...) {
+            return "no std::exception";
+        }
+        return {};
+    }
+
     const std::shared_ptr<PartitionAssignor> own_;
 };
 

@@ -65,3 +65,36 @@ TEST_CASE("assignors that cannot be used are refused when the consumer is made",
     CHECK(refusal(world.member({{"partition.assignment.strategy", "first,nobody"}})).find("nobody") != std::string::npos);
     CHECK(refusal(world.new_member()).find("group.protocol=consumer") != std::string::npos);
 }
+
+TEST_CASE("an assignor that throws ends the round, and nothing else", "[mock][group]") {
+    class Thrower final : public PartitionAssignor {
+    public:
+        std::string name() const override { return "thrower"; }
+        std::optional<std::vector<uint8_t>> user_data(std::span<const std::string>) override { throw std::runtime_error("not that"); }
+        Result<GroupAssignment> assign(std::span<const TopicLayout> topics, std::span<const GroupMember> members) override {
+            if (!std::exchange(thrown_, true))
+                throw std::runtime_error("not this time");
+            return First().assign(topics, members);
+        }
+        void on_assignment(const MemberAssignment&, const ConsumerGroupMetadata&) override { throw 7; }
+
+    private:
+        bool thrown_ = false;
+    };
+    GroupWorld world;
+    ConsumerOptions options;
+    options.assignors.push_back(std::make_shared<Thrower>());
+    Consumer consumer(world.member(), std::move(options));
+    consumer.subscribe({"t"});
+    std::string told;
+    size_t messages = 0;
+    CHECK(comes([&] {
+        const auto message = consumer.poll(20ms);
+        if (message && message->error())
+            told = message->error().message();
+        else if (message)
+            ++messages;
+        return messages == 40;
+    }));
+    CHECK(told.find("not this time") != std::string::npos);
+}
