@@ -44,8 +44,8 @@ std::vector<CommittedOffset> ConsumerImpl::commit(std::vector<CommittedOffset> o
         throw KafkaException(nothing_to_commit());
     auto promise = std::make_shared<std::promise<std::pair<Error, std::vector<CommittedOffset>>>>();
     auto answer = promise->get_future();
-    post([driver = driver_, offsets = std::move(offsets), promise](TimePoint) mutable {
-        driver->commit(std::move(offsets), [promise](const Error& error, std::vector<CommittedOffset> rows) {
+    post([driver = driver_, offsets = std::move(offsets), promise = std::move(promise)](TimePoint) mutable {
+        driver->commit(std::move(offsets), [promise = std::move(promise)](const Error& error, std::vector<CommittedOffset> rows) {
             promise->set_value({error, std::move(rows)});
         });
     });

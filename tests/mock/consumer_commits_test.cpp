@@ -328,3 +328,21 @@ TEST_CASE("closing waits for the commits that are under way, and tells what beca
     CHECK(world.committed() == 3);
     CHECK(heard == Values{"NO_ERROR 3"});
 }
+
+TEST_CASE("a commit ends when the execution context goes before it has begun", "[mock][group]") {
+    CommitWorld world;
+    auto io = std::make_unique<boost::asio::io_context>(1);
+    Consumer consumer(world.config({{"group.id", "g"}}), Engine(io->get_executor()));
+    std::atomic<Errc> ended{Errc::no_error};
+    std::atomic<bool> begun{false};
+    std::thread caller([&] {
+        begun = true;
+        ended = code_of([&] { consumer.commit({{{"t", 0, 5}}}); });
+    });
+    while (!begun)
+        std::this_thread::yield();
+    std::this_thread::sleep_for(50ms); // so that it waits, as a rule
+    io.reset();
+    caller.join();
+    CHECK(ended == Errc::_destroy);
+}
