@@ -262,12 +262,12 @@ void ConsumerImpl::post(engine::Task task) {
 // --- offset queries
 
 Duration ConsumerImpl::time_limit(std::chrono::milliseconds timeout) {
-    constexpr auto longest = std::chrono::hours(24 * 365); // stands for no limit; time points overflow beyond
-    return timeout.count() < 0 ? Duration(longest) : Duration(timeout);
+    constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365); // stands for no limit; time points overflow beyond
+    return timeout.count() < 0 ? longest : std::min(timeout, longest);
 }
 
 TimePoint ConsumerImpl::deadline_of(std::chrono::milliseconds timeout) {
-    return timeout.count() < 0 ? TimePoint::max() : engine::Loop::now() + std::min<Duration>(timeout, std::chrono::hours(24 * 365));
+    return timeout.count() < 0 ? TimePoint::max() : engine::Loop::now() + time_limit(timeout);
 }
 
 std::vector<int64_t>

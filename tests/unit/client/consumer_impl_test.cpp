@@ -357,3 +357,28 @@ TEST_CASE("whoever seeks back has not worked off what lies behind", "[group]") {
     SECTION("to the beginning") { CHECK(seek(offset_beginning) == offset_invalid); }
     SECTION("to what is committed") { CHECK(seek(offset_stored) == offset_invalid); }
 }
+
+TEST_CASE("of two asynchronous polls one goes on, also when the first is about to look again", "[consumer]") {
+    World world;
+    world.assign(1);
+    std::vector<std::string> ended;
+    const auto poll = [&] {
+        world.consumer->start_poll(Handler<Message>([&](error_code ec, const Message& message) {
+            ended.push_back(ec == Errc::_in_progress ? "_IN_PROGRESS" : ec ? ec.message() : std::to_string(message.offset()));
+        }));
+    };
+    poll();
+    world.driver->queue().interrupt(); // there may be something to serve
+    poll();
+    world.io.poll();
+    CHECK(ended == Seen{"_IN_PROGRESS"});
+    world.deliver(1, batch(0, 1), 0, 1);
+    world.io.restart();
+    world.io.poll();
+    CHECK(ended == Seen{"_IN_PROGRESS", "0"});
+}
+
+TEST_CASE("the longest time limit that there is is no short one", "[consumer]") {
+    const auto deadline = ConsumerImpl::deadline_of(std::chrono::milliseconds::max());
+    CHECK(deadline > engine::Loop::now() + std::chrono::hours(24));
+}
