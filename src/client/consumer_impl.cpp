@@ -428,13 +428,16 @@ void ConsumerImpl::finish_at_brokers(TimePoint deadline) {
         });
         return ended;
     };
-    const auto committed = begin([](ConsumerDriver& driver, Done done) { driver.commit_last(std::move(done)); });
+    std::future<void> committed;
+    if (!driver_->config().group_id.empty()) // else there is nothing to commit
+        committed = begin([](ConsumerDriver& driver, Done done) { driver.commit_last(std::move(done)); });
     // An answer that is late ends its connection, on which the commit may be under way.
     const auto finished = begin([](ConsumerDriver& driver, Done done) { driver.finish_reading(driver.config().socket_timeout, std::move(done)); });
-    const auto is_over = [](const std::future<void>& task) { return task.wait_for(Duration::zero()) == std::future_status::ready; };
+    const auto is_over = [](const std::future<void>& task) { return !task.valid() || task.wait_for(Duration::zero()) == std::future_status::ready; };
     if (probe::waits_virtually([&] { return is_over(committed) && is_over(finished); }))
         return;
-    committed.wait_until(deadline);
+    if (committed.valid())
+        committed.wait_until(deadline);
     finished.wait_until(std::min(deadline, begun + ConsumerDriver::session_end_limit));
 }
 
