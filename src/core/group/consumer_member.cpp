@@ -189,7 +189,7 @@ ConsumerMember::Request ConsumerMember::next_request() {
         request.topic_partitions.emplace(); // it has nothing
     else if (says_all_ || (says_owned_ && (!is_telling() || probe::planted("acknowledge_too_early"))))
         say_owned(request); // always with all the rest: only then is the assignment told again
-    if (!says_all_)
+    if (!says_all_ || state_ == State::giving) // who leaves may come back under its name, and then has what it had
         return request;
     if (!config_.client_rack.empty())
         request.rack_id = config_.client_rack;

@@ -253,6 +253,20 @@ TEST_CASE("a static member leaves for now", "[group]") {
     CHECK(last.instance_id == "i");
 }
 
+TEST_CASE("a member that is about to leave does not change what it is subscribed to, for then all would be dealt out anew", "[group]") {
+    ConsumerMemberWorld world("i");
+    world.settle();
+    world.subscribe({});
+    world.advance(5s);
+    const Beat beat = world.answer(2); // while the application gives up
+    CHECK_FALSE(beat.subscribed_topic_names);
+    CHECK_FALSE(beat.subscribed_topic_regex);
+    world.step();
+    CHECK(world.answer(-2).member_epoch == -2);
+    world.subscribe({"t"});
+    CHECK(world.answer(1).subscribed_topic_names == Lines{"t"});
+}
+
 TEST_CASE("how a member leaves can be chosen", "[group]") {
     const bool is_static = GENERATE(false, true);
     ConsumerMemberWorld world(is_static ? std::optional<std::string>("i") : std::nullopt);
