@@ -60,7 +60,7 @@ DecodeContext ConsumerDriver::decoding() const {
     // What alone is larger than the budget can never be had.
     const size_t largest =
         memory_ ? std::min(codec::default_max_decompressed, static_cast<size_t>(memory_->limit())) : codec::default_max_decompressed;
-    return {.check_crcs = config_.check_crcs, .budget = memory_, .decoder = record::BatchDecoder(largest)};
+    return {.check_crcs = config_.check_crcs, .budget = memory_, .decoder = record::BatchDecoder(largest, decompressors_)};
 }
 
 void ConsumerDriver::on_memory_room() {

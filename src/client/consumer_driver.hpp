@@ -158,6 +158,7 @@ private:
     ConsumerInterceptors interceptors_;
     ConsumerQueue queue_;
     StoredOffsets stored_;
+    const std::shared_ptr<codec::Decompressors> decompressors_ = std::make_shared<codec::Decompressors>();
     std::atomic<bool> rung_{false};
     std::atomic<bool> callbacks_{false};
     std::exception_ptr thrown_; ///< by a callback, and not yet given to the application

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
+#include <vector>
 
 #include <ottla/buffer.hpp>
 #include <ottla/error.hpp>
@@ -96,6 +98,22 @@ private:
     std::unique_ptr<DecompressStream> streams_[5];
     BufferPool pool_{max_kept};
     size_t ratio_ = 4; ///< of output to input, as it was of late
+};
+
+/// Decompressors that many readers share: each is lent for one batch, so there are as many as batches are read at a time, and not
+/// as there are readers. Thread-safe; one lock a batch.
+class Decompressors {
+public:
+    /// As Decompressor::run.
+    Result<Buffer> run(Compression codec, Bytes input, int8_t magic, size_t max_size);
+    size_t kept() const;
+
+private:
+    /// That are not in use.
+    static constexpr size_t max_kept = 4;
+
+    mutable std::mutex mutex_;
+    std::vector<std::unique_ptr<Decompressor>> kept_;
 };
 
 // One file each.

@@ -80,7 +80,7 @@ Error BatchDecoder::decode_batch(const BatchView& batch, std::vector<RecordView>
     const uint8_t* at = batch.bytes.data() + batch_header_size;
     const uint8_t* end = batch.bytes.end();
     if (header.compression() != Compression::none && header.record_count > 0) {
-        auto plain = decompressor_.run(header.compression(), Bytes(at, static_cast<size_t>(end - at)), 2, max_decompressed_);
+        auto plain = decompressors_->run(header.compression(), Bytes(at, static_cast<size_t>(end - at)), 2, max_decompressed_);
         if (!plain)
             return name_batch(batch, plain.error());
         decompressed = std::move(*plain);
@@ -123,7 +123,7 @@ Error BatchDecoder::decode_message(const BatchView& batch, std::vector<RecordVie
     }
     if (wrapper->value.is_null())
         return bad(batch, "a compressed message without a value");
-    auto plain = decompressor_.run(header.compression(), wrapper->value, header.magic, max_decompressed_);
+    auto plain = decompressors_->run(header.compression(), wrapper->value, header.magic, max_decompressed_);
     if (!plain)
         return name_batch(batch, plain.error());
     decompressed = std::move(*plain);

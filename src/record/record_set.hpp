@@ -42,10 +42,14 @@ private:
     const uint8_t* end_;
 };
 
-/// Decodes entries into record views. Keeps contexts and memory for the next one; use from one thread at a time.
+/// Decodes entries into record views. Use from one thread at a time. Its copies share the decompressors.
 class BatchDecoder {
 public:
-    explicit BatchDecoder(size_t max_decompressed = codec::default_max_decompressed) : max_decompressed_(max_decompressed) {}
+    explicit BatchDecoder(
+        size_t max_decompressed = codec::default_max_decompressed,
+        std::shared_ptr<codec::Decompressors> decompressors = std::make_shared<codec::Decompressors>())
+        : decompressors_(std::move(decompressors))
+        , max_decompressed_(max_decompressed) {}
 
     /// Appends the entry's records to `out`, control records too (see the header). The views point into `batch.bytes`, or
     /// into `decompressed`, which is set when the entry is compressed and must then be kept as long as they.
@@ -56,7 +60,7 @@ private:
     Error decode_batch(const BatchView& batch, std::vector<RecordView>& out, Buffer& decompressed);
     Error decode_message(const BatchView& batch, std::vector<RecordView>& out, Buffer& decompressed);
 
-    codec::Decompressor decompressor_;
+    std::shared_ptr<codec::Decompressors> decompressors_;
     size_t max_decompressed_;
 };
 

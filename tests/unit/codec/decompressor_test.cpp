@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <malloc.h>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/varint.hpp"
@@ -104,4 +105,25 @@ TEST_CASE("decompressor: a block that says it is larger than the limit gets no m
     const size_t before = used();
     CHECK(decompressor.run(Compression::snappy, Bytes(input.data(), input.size()), 2, 1 << 20).error().code == Errc::_bad_compression);
     CHECK(used() < before + (8 << 20));
+}
+
+TEST_CASE("readers that take turns need one decompressor, however many they are", "[codec]") {
+    codec::Decompressors shared;
+    const std::string text = dull(100'000);
+    const Buffer small = compressed(Compression::zstd, text);
+    for (int reader = 0; reader < 10; ++reader)
+        CHECK(shared.run(Compression::zstd, small, 2, text.size()).value() == Bytes(text));
+    CHECK(shared.kept() == 1);
+    CHECK_FALSE(shared.run(Compression::zstd, small, 2, 10));
+    CHECK(shared.kept() == 1);
+    std::vector<std::thread> readers;
+    for (int reader = 0; reader < 8; ++reader)
+        readers.emplace_back([&] {
+            for (int i = 0; i < 100; ++i)
+                (void)shared.run(Compression::zstd, small, 2, text.size()).value();
+        });
+    for (auto& reader : readers)
+        reader.join();
+    CHECK(shared.kept() <= 4);
+    CHECK(shared.run(Compression::zstd, small, 2, text.size()).value() == Bytes(text));
 }
