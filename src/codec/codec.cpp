@@ -157,26 +157,10 @@ Result<Buffer> Decompressor::run(Compression codec, Bytes input, int8_t magic, s
 }
 
 Result<Buffer> Decompressors::run(Compression codec, Bytes input, int8_t magic, size_t max_size) {
-    std::unique_ptr<Decompressor> one;
-    {
-        std::lock_guard lock(mutex_);
-        if (!kept_.empty()) {
-            one = std::move(kept_.back());
-            kept_.pop_back();
-        }
-    }
-    if (!one)
-        one = std::make_unique<Decompressor>();
+    auto one = spares_.take();
     auto output = one->run(codec, input, magic, max_size);
-    std::lock_guard lock(mutex_);
-    if (kept_.size() < max_kept)
-        kept_.push_back(std::move(one));
+    spares_.put(std::move(one));
     return output;
-}
-
-size_t Decompressors::kept() const {
-    std::lock_guard lock(mutex_);
-    return kept_.size();
 }
 
 } // namespace ottla::codec

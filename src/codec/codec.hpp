@@ -4,15 +4,14 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
-#include <vector>
 
 #include <ottla/buffer.hpp>
 #include <ottla/error.hpp>
 #include <ottla/types.hpp>
 
 #include "base/buffer_pool.hpp"
+#include "base/spares.hpp"
 
 namespace ottla::codec {
 
@@ -106,14 +105,10 @@ class Decompressors {
 public:
     /// As Decompressor::run.
     Result<Buffer> run(Compression codec, Bytes input, int8_t magic, size_t max_size);
-    size_t kept() const;
+    size_t kept() const { return spares_.kept(); }
 
 private:
-    /// That are not in use.
-    static constexpr size_t max_kept = 4;
-
-    mutable std::mutex mutex_;
-    std::vector<std::unique_ptr<Decompressor>> kept_;
+    Spares<Decompressor> spares_{4};
 };
 
 // One file each.
