@@ -53,7 +53,7 @@ enum class RebalanceProtocol : int8_t {
 
 /// Divides the partitions of a group. Each member has one of its own for each name in `partition.assignment.strategy`;
 /// the group settles on a name that all of them have, and then the leader's decides for all. Called by one thread at a
-/// time, never while it is in a call. What it throws ends the round where assign does, and is nothing elsewhere. Source: KIP-429, KIP-881.
+/// time, never while it is in a call. What assign throws ends the round; what others throw is ignored. Source: KIP-429, KIP-881.
 class OTTLA_EXPORT PartitionAssignor {
 public:
     virtual ~PartitionAssignor() = default;

@@ -205,7 +205,8 @@ public:
     Metrics metrics() const;
 
     /// Commits what is stored, with enable.auto.commit. For that and for commits under way it waits up to `timeout` (embedded in an
-    /// application's loop it does not wait), and serves callbacks; then ends fetching and connections. Afterwards every call fails with _state. A second close is a no-op.
+    /// application's loop it does not wait), and serves callbacks; then ends fetching and connections. Afterwards every call fails
+    /// with _state. A second close is a no-op.
     void close(std::chrono::milliseconds timeout = std::chrono::seconds(30));
     /// The same, with a word about the membership of its group.
     void close(const CloseOptions& options);

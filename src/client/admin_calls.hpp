@@ -4,6 +4,7 @@
 #include <future>
 
 #include "client/admin_impl.hpp"
+#include "client/longest_limit.hpp"
 #include "engine/complete.hpp"
 
 namespace ottla::client {
@@ -17,8 +18,7 @@ T wait(AdminImpl& impl, std::chrono::milliseconds timeout, Start start) {
         throw KafkaException(error);
     auto promise = std::make_shared<std::promise<std::pair<Error, T>>>();
     auto future = promise->get_future();
-    constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365); // time points overflow beyond
-    const Duration limit = timeout.count() < 0 ? impl.default_timeout() : Duration(std::min(timeout, longest));
+    const Duration limit = timeout.count() < 0 ? impl.default_timeout() : Duration(std::min(timeout, longest_limit));
     start(limit, Done<T>([promise](Error error, T value) { promise->set_value({std::move(error), std::move(value)}); }));
     if (future.wait_for(limit + grace) != std::future_status::ready)
         throw KafkaException(Error(Errc::_timed_out, "the event loop did not answer in time"));

@@ -37,14 +37,14 @@ void ClientEvents::on_error(const Error& error) {
         return;
     {
         std::lock_guard lock(mutex_);
-        const bool known = std::any_of(waiting_.begin(), waiting_.end(), [&](const Error& e) {
+        const bool known = std::any_of(waiting_.errors.begin(), waiting_.errors.end(), [&](const Error& e) {
             return e.code == error.code && e.detail == error.detail;
         });
         if (known)
             return;
-        if (waiting_.size() == max_waiting)
-            waiting_.pop_front();
-        waiting_.push_back(error);
+        if (waiting_.errors.size() == max_waiting)
+            waiting_.errors.pop_front();
+        waiting_.errors.push_back(error);
         pending_.store(true, std::memory_order_release);
     }
     ring();
@@ -59,9 +59,9 @@ void ClientEvents::on_log(int level, std::string_view facility, std::string_view
     }
     {
         std::lock_guard lock(mutex_);
-        if (lines_.size() == max_lines)
-            lines_.pop_front();
-        lines_.push_back({level, std::string(facility), std::string(text)});
+        if (waiting_.lines.size() == max_lines)
+            waiting_.lines.pop_front();
+        waiting_.lines.push_back({level, std::string(facility), std::string(text)});
         pending_.store(true, std::memory_order_release);
     }
     ring();
@@ -92,9 +92,9 @@ void ClientEvents::on_throttle(std::string_view broker, int32_t node, std::chron
         return;
     {
         std::lock_guard lock(mutex_);
-        if (throttles_.size() == max_waiting)
-            throttles_.pop_front();
-        throttles_.push_back(std::move(event));
+        if (waiting_.throttles.size() == max_waiting)
+            waiting_.throttles.pop_front();
+        waiting_.throttles.push_back(std::move(event));
         pending_.store(true, std::memory_order_release);
     }
     ring();
@@ -107,7 +107,7 @@ void ClientEvents::on_commit(Error error, std::vector<CommittedOffset> offsets) 
         return;
     {
         std::lock_guard lock(mutex_);
-        commits_.emplace_back(std::move(error), std::move(offsets));
+        waiting_.commits.emplace_back(std::move(error), std::move(offsets));
         pending_.store(true, std::memory_order_release);
     }
     ring();
@@ -140,7 +140,7 @@ void ClientEvents::on_metrics(Metrics metrics) {
         return;
     {
         std::lock_guard lock(mutex_);
-        statistics_ = std::move(metrics); // one that nobody has fetched is old by now
+        waiting_.statistics = std::move(metrics); // one that nobody has fetched is old by now
         pending_.store(true, std::memory_order_release);
     }
     ring();
@@ -155,8 +155,7 @@ Metrics ClientEvents::begin_metrics(TimePoint now) const {
         .wall_time = std::chrono::system_clock::now(),
         .age = std::chrono::duration_cast<std::chrono::microseconds>(now - made_)};
     std::lock_guard lock(mutex_);
-    all.events_waiting =
-        static_cast<int64_t>(waiting_.size() + lines_.size() + throttles_.size() + commits_.size()) + (statistics_.has_value() ? 1 : 0);
+    all.events_waiting = static_cast<int64_t>(waiting_.count());
     return all;
 }
 
@@ -178,26 +177,20 @@ size_t ClientEvents::serve() {
     Waiting taken;
     {
         std::lock_guard lock(mutex_);
-        taken.lines.swap(lines_);
-        taken.errors.swap(waiting_);
-        taken.throttles.swap(throttles_);
-        taken.commits.swap(commits_);
-        taken.statistics.swap(statistics_);
+        std::swap(taken, waiting_);
         pending_.store(false, std::memory_order_release);
     }
-    size_t count = 0;
     try {
-        serve(taken, count);
+        return serve(taken);
     } catch (...) {
         put_back(std::move(taken));
         throw;
     }
-    return count;
 }
 
 // Each goes before it is told, so that what is left has not been.
-void ClientEvents::serve(Waiting& taken, size_t& count) {
-    const auto each = [&](auto& all, auto&& tell) {
+size_t ClientEvents::serve(Waiting& taken) {
+    const auto each = [](auto& all, auto&& tell) {
         while (!all.empty()) {
             auto one = std::move(all.front());
             all.pop_front();
@@ -205,12 +198,13 @@ void ClientEvents::serve(Waiting& taken, size_t& count) {
         }
     };
     each(taken.lines, [&](const Line& line) { write(line.level, line.facility, line.text); });
-    count = taken.errors.size() + taken.throttles.size() + taken.commits.size() + (taken.statistics ? 1 : 0);
+    const size_t count = taken.count(); // without lines
     each(taken.errors, [&](Error& error) { on_error_(KafkaError(std::move(error))); });
     each(taken.throttles, [&](const ThrottleEvent& event) { observers_.on_throttle(event); });
     each(taken.commits, [&](const auto& commit) { observers_.on_commit(commit.first, commit.second); });
     if (const auto statistics = std::exchange(taken.statistics, std::nullopt))
         observers_.on_statistics(to_json(*statistics));
+    return count;
 }
 
 // Before what has come meanwhile.
@@ -221,16 +215,15 @@ void ClientEvents::put_back(Waiting rest) {
             first.insert(first.end(), std::make_move_iterator(all.begin()), std::make_move_iterator(all.end()));
             all.swap(first);
         };
-        before(rest.lines, lines_);
-        before(rest.errors, waiting_);
-        before(rest.throttles, throttles_);
-        before(rest.commits, commits_);
-        if (!statistics_)
-            statistics_ = std::move(rest.statistics);
-        const bool any = !lines_.empty() || !waiting_.empty() || !throttles_.empty() || !commits_.empty() || statistics_;
-        pending_.store(any, std::memory_order_release);
-        if (!any)
-            return;
+        before(rest.lines, waiting_.lines);
+        before(rest.errors, waiting_.errors);
+        before(rest.throttles, waiting_.throttles);
+        before(rest.commits, waiting_.commits);
+        if (!waiting_.statistics)
+            waiting_.statistics = std::move(rest.statistics);
+        if (waiting_.count() == 0)
+            return; // what was taken is told, and nothing has come meanwhile
+        pending_.store(true, std::memory_order_release);
     }
     ring();
 }

@@ -79,11 +79,15 @@ private:
         std::deque<Line> lines{};
         std::deque<Error> errors{};
         std::deque<ThrottleEvent> throttles{};
-        std::deque<std::pair<Error, std::vector<CommittedOffset>>> commits{};
+        std::deque<std::pair<Error, std::vector<CommittedOffset>>> commits{}; ///< as many as the application has asked for
         std::optional<Metrics> statistics{};
+
+        size_t count() const {
+            return lines.size() + errors.size() + throttles.size() + commits.size() + (statistics ? 1 : 0);
+        }
     };
 
-    void serve(Waiting& taken, size_t& count);
+    size_t serve(Waiting& taken);
     void put_back(Waiting rest);
     void write(int level, std::string_view facility, std::string_view text) const;
     void ring();
@@ -103,11 +107,7 @@ private:
     std::function<void()> waker_;
     std::atomic<bool> pending_{false};
     mutable std::mutex mutex_;
-    std::deque<Error> waiting_;
-    std::deque<ThrottleEvent> throttles_;
-    std::deque<std::pair<Error, std::vector<CommittedOffset>>> commits_; ///< as many as the application has asked for
-    std::optional<Metrics> statistics_;
-    std::deque<Line> lines_;
+    Waiting waiting_;
 };
 
 } // namespace ottla::client

@@ -8,6 +8,7 @@
 
 #include "base/virtual_wait.hpp"
 #include "client/consumer_assignors.hpp"
+#include "client/longest_limit.hpp"
 #include "core/fetch/list_offsets.hpp"
 #include "wire/utf8.hpp"
 
@@ -62,7 +63,7 @@ ConsumerImpl::ConsumerImpl(std::shared_ptr<ConsumerDriver> driver)
 
 // Requests could not name it, and so nothing else beside it.
 void ConsumerImpl::refuse_unnamable(const std::string& topic) {
-    if (topic.empty() || topic.size() > INT16_MAX || !wire::is_utf8(topic))
+    if (topic.empty() || !wire::fits_string(topic))
         fail(Errc::_invalid_arg, topic.empty() ? "a topic without a name" : "the name of a topic is at most 32767 bytes of UTF-8");
 }
 
@@ -262,8 +263,7 @@ void ConsumerImpl::post(engine::Task task) {
 // --- offset queries
 
 Duration ConsumerImpl::time_limit(std::chrono::milliseconds timeout) {
-    constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365); // stands for no limit; time points overflow beyond
-    return timeout.count() < 0 ? longest : std::min(timeout, longest);
+    return timeout.count() < 0 ? longest_limit : std::min(timeout, longest_limit);
 }
 
 TimePoint ConsumerImpl::deadline_of(std::chrono::milliseconds timeout) {

@@ -41,4 +41,7 @@ inline bool is_utf8(std::string_view text) {
     return true;
 }
 
+/// Whether requests of every version can carry it: the length of a string is an int16.
+inline bool fits_string(std::string_view text) { return text.size() <= INT16_MAX && is_utf8(text); }
+
 } // namespace ottla::wire

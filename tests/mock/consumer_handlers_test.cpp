@@ -29,6 +29,19 @@ int64_t committed(const GroupWorld& world) {
     return sum;
 }
 
+/// One that has read everything, and not yet been told that it has nothing any more.
+struct Unsubscribed {
+    Unsubscribed() : consumer(any_member(world)) {
+        consumer.subscribe({"t"}, {.on_revoke = [this](const auto& partitions) { revoked += partitions.size(); }});
+        CHECK(values_of(consumer, 40).size() == 40);
+        consumer.unsubscribe();
+    }
+
+    GroupWorld world;
+    Consumer consumer;
+    size_t revoked = 0;
+};
+
 } // namespace
 
 TEST_CASE("a member closes while an asynchronous poll waits on the engine's thread", "[mock][group]") {
@@ -59,13 +72,7 @@ TEST_CASE("names that no request can carry are refused", "[mock][group]") {
     CHECK(values_of(consumer, 40).size() == 40);
 }
 
-TEST_CASE("closing right after unsubscribing leaves the group, too", "[mock][group]") {
-    GroupWorld world;
-    Consumer consumer(any_member(world));
-    size_t revoked = 0;
-    consumer.subscribe({"t"}, {.on_revoke = [&](const auto& partitions) { revoked += partitions.size(); }});
-    CHECK(values_of(consumer, 40).size() == 40);
-    consumer.unsubscribe();
+TEST_CASE_METHOD(Unsubscribed, "closing right after unsubscribing leaves the group, too", "[mock][group]") {
     consumer.close();
     CHECK(revoked == 4);
     CHECK(world.cluster.group("g")->state == "Empty");
@@ -87,13 +94,7 @@ TEST_CASE("what a handler has not taken of its share need not be given up", "[mo
     CHECK(comes([&] { return consumer.poll(20ms), world.cluster.group("g")->state == "Empty"; }));
 }
 
-TEST_CASE("what is assigned by hand right after unsubscribing stays", "[mock][group]") {
-    GroupWorld world;
-    Consumer consumer(any_member(world));
-    size_t revoked = 0;
-    consumer.subscribe({"t"}, {.on_revoke = [&](const auto& partitions) { revoked += partitions.size(); }});
-    CHECK(values_of(consumer, 40).size() == 40);
-    consumer.unsubscribe();
+TEST_CASE_METHOD(Unsubscribed, "what is assigned by hand right after unsubscribing stays", "[mock][group]") {
     consumer.assign({{.topic = "t", .partition = 1, .offset = 5}});
     std::vector<std::string> values;
     CHECK(comes([&] {

@@ -9,6 +9,14 @@ namespace {
 
 using Values = std::vector<std::string>;
 
+/// Ten records in the first of two partitions.
+struct LagWorld : ConsumerWorld {
+    LagWorld() {
+        cluster.create_topic("t", 2);
+        fill("t", 0, 10);
+    }
+};
+
 /// A record of an age.
 void put(ConsumerWorld& world, std::chrono::hours age, const std::string& value) {
     const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
@@ -19,9 +27,7 @@ void put(ConsumerWorld& world, std::chrono::hours age, const std::string& value)
 } // namespace
 
 TEST_CASE("the lag is known from fetching, and goes down as records are handed out", "[mock][consumer]") {
-    ConsumerWorld world;
-    world.cluster.create_topic("t", 2);
-    world.fill("t", 0, 10);
+    LagWorld world;
     Consumer consumer(world.config());
     consumer.assign({{.topic = "t", .partition = 0, .offset = 2}});
     CHECK_THROWS_AS(consumer.current_lag({"t", 1}), KafkaException);
@@ -54,9 +60,7 @@ TEST_CASE("reading begins at the first record that is young enough", "[mock][con
 }
 
 TEST_CASE("the lag is that of the stream that reads, and of polls after it", "[mock][consumer][stream]") {
-    ConsumerWorld world;
-    world.cluster.create_topic("t", 1);
-    world.fill("t", 0, 10);
+    LagWorld world;
     Consumer consumer(world.config());
     consumer.assign({{.topic = "t", .partition = 0, .offset = 0}});
     {
@@ -71,9 +75,7 @@ TEST_CASE("the lag is that of the stream that reads, and of polls after it", "[m
 }
 
 TEST_CASE("what was known of a partition's ends stays known over a seek", "[mock][consumer]") {
-    ConsumerWorld world;
-    world.cluster.create_topic("t", 1);
-    world.fill("t", 0, 10);
+    LagWorld world;
     Consumer consumer(world.config());
     consumer.assign({{.topic = "t", .partition = 0, .offset = 0}});
     REQUIRE(values_of(consumer, 10).size() == 10);

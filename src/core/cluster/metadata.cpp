@@ -40,9 +40,6 @@ std::string hindrance_of(const TopicInfo& topic) {
 
 constexpr int16_t first_version_with_controller = 1;
 
-/// Of another one a request could not be written, and so nothing be heard of the rest.
-bool can_be_asked(const std::string& topic) { return topic.size() <= INT16_MAX && wire::is_utf8(topic); }
-
 /// How long a topic may take to be made, or to change its leader, before anyone is told.
 constexpr Duration hindrance_told_after = std::chrono::seconds(2);
 
@@ -188,7 +185,7 @@ void Metadata::ask() {
     msg::MetadataRequest request;
     auto& topics = request.topics.emplace();
     for (auto& [name, want] : wants_) {
-        if (can_be_asked(name))
+        if (wire::fits_string(name)) // else there is no request, and so nothing is heard of the rest
             topics.emplace_back().name = name;
         want.asked = true;
     }
@@ -267,7 +264,7 @@ void Metadata::adopt(msg::MetadataResponse response, TimePoint now) {
             continue;
         auto& missing = response.topics.emplace_back();
         missing.name = name;
-        missing.error_code = static_cast<int16_t>(can_be_asked(name) ? Errc::unknown_topic_or_part : Errc::topic_exception);
+        missing.error_code = static_cast<int16_t>(wire::fits_string(name) ? Errc::unknown_topic_or_part : Errc::topic_exception);
     }
     std::map<int32_t, BrokerInfo> brokers;
     for (const auto& broker : response.brokers)
