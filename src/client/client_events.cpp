@@ -177,7 +177,7 @@ size_t ClientEvents::serve() {
     Waiting taken;
     {
         std::lock_guard lock(mutex_);
-        std::swap(taken, waiting_);
+        taken.swap(waiting_); // std::swap would allocate: deques do when they are moved
         pending_.store(false, std::memory_order_release);
     }
     try {

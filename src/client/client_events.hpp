@@ -82,6 +82,13 @@ private:
         std::deque<std::pair<Error, std::vector<CommittedOffset>>> commits{}; ///< as many as the application has asked for
         std::optional<Metrics> statistics{};
 
+        void swap(Waiting& other) {
+            lines.swap(other.lines);
+            errors.swap(other.errors);
+            throttles.swap(other.throttles);
+            commits.swap(other.commits);
+            statistics.swap(other.statistics);
+        }
         size_t count() const {
             return lines.size() + errors.size() + throttles.size() + commits.size() + (statistics ? 1 : 0);
         }
